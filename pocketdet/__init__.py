@@ -1,0 +1,1 @@
+"""Design, train, evaluate and ship object detectors that fit a phone."""

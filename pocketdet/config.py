@@ -1,0 +1,218 @@
+"""The sections of params.yaml as types: one frozen model a stage, with the range of every key.
+
+No key has a default here: the values live in params.yaml and nowhere else.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+Natural = Annotated[int, Field(ge=0, strict=True)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+MOBILENET_V2_WIDTHS = (0.35, 0.5, 0.75, 1.0)  # those that Keras has ImageNet weights for
+FormatName = Literal["coco", "voc", "kitti", "yolo"]
+
+
+class Section(BaseModel):
+    """A part of params.yaml: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sample(Section):
+    """The built-in data set."""
+
+    sources: tuple[Name, ...]
+    images: Annotated[int, Field(ge=12, le=100_000, strict=True)]
+    size_wh: tuple[Annotated[int, Field(ge=64, le=4096)], Annotated[int, Field(ge=64, le=4096)]]
+
+
+class Source(Section):
+    """One annotated folder below data/raw, of the same name as its key."""
+
+    format: FormatName
+
+
+class Validate(Section):
+    """How sources are merged, and what counts as an object."""
+
+    sources: Annotated[dict[Name, Source], Field(min_length=1)]
+    classes: Annotated[tuple[str, ...], Field(min_length=1)]
+    mapping: dict[str, str]
+    min_side_px: Annotated[float, Field(ge=0)]
+    max_occlusion: Annotated[int, Field(ge=0, le=3, strict=True)]
+    max_truncation: Share
+    max_dropped: Share
+    empty_images: Literal["keep", "drop"]
+
+    @model_validator(mode="after")
+    def _targets_exist(self) -> Self:
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("classes: each name once")
+        allowed = {*self.classes, "ignore", "drop"}
+        for name, target in self.mapping.items():
+            if target not in allowed:
+                raise ValueError(f"mapping.{name}: {target!r} is none of {sorted(allowed)}")
+        return self
+
+
+class Split(Section):
+    """Named subsets."""
+
+    train: Share
+    val: Share
+    test: Share
+    official: StrictBool
+    near_duplicate_bits: Annotated[int, Field(ge=0, le=64, strict=True)]
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Self:
+        if abs(self.train + self.val + self.test - 1) > 1e-6:
+            raise ValueError(f"train + val + test = {self.train + self.val + self.test}, must be 1")
+        return self
+
+
+class Analyse(Section):
+    """Exploration."""
+
+    bins: Annotated[int, Field(ge=4, le=200, strict=True)]
+
+
+class Budget(Section):
+    """What the phone grants."""
+
+    model_mb: Positive
+    mmac: Positive
+    peak_mb: Positive
+    latency_ms: Positive
+
+
+class Design(Section):
+    """The net and the device that it is for."""
+
+    device: Name
+    input_wh: tuple[Count, Count]
+    backbone: Literal["efficientnet_lite0", "mobilenet_v2"]
+    width: Positive
+    weights: str
+    neck_channels: Annotated[int, Field(ge=8, le=512, strict=True)]
+    head_blocks: Annotated[int, Field(ge=0, le=4, strict=True)]
+    strides: Annotated[tuple[Literal[8, 16, 32], ...], Field(min_length=1, max_length=3)]
+    anchors_per_level: Annotated[int, Field(ge=1, le=9, strict=True)]
+    budget: Budget
+
+    @model_validator(mode="after")
+    def _fits_strides(self) -> Self:
+        if any(side % 32 for side in self.input_wh):
+            raise ValueError(f"input_wh: {list(self.input_wh)} must be multiples of 32 px")
+        if list(self.strides) != sorted(set(self.strides)):
+            raise ValueError(f"strides: {list(self.strides)} must rise, each once")
+        if self.backbone == "efficientnet_lite0" and self.width != 1.0:
+            raise ValueError("width: efficientnet_lite0 comes in width 1.0 only")
+        if self.width not in MOBILENET_V2_WIDTHS:
+            raise ValueError(f"width: {self.width} is none of {MOBILENET_V2_WIDTHS}")
+        return self
+
+
+class Augment(Section):
+    """The augmentation recipe: geometry into the shards, colour, flip and mosaic online."""
+
+    copies: Annotated[int, Field(ge=0, le=50, strict=True)]
+    scale: tuple[Positive, Positive]
+    aspect: Annotated[float, Field(ge=0, lt=1)]
+    translate: Share
+    flip: Share
+    min_visible: Share
+    brightness: Share
+    contrast: Share
+    saturation: Share
+    hue: Annotated[float, Field(ge=0, le=0.5)]
+    grey: Share
+    mosaic: Share
+    jpeg_quality: Annotated[int, Field(ge=50, le=100, strict=True)]
+
+    @model_validator(mode="after")
+    def _scale_rises(self) -> Self:
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"scale: {list(self.scale)} must rise")
+        return self
+
+
+class Train(Section):
+    """Schedule, optimiser and losses."""
+
+    batch: Count
+    frozen_epochs: Natural
+    epochs: Count
+    learning_rate: Positive
+    backbone_factor: Share
+    frozen_stages: Natural
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup_steps: Natural
+    clip_norm: Positive
+    ema: Annotated[float, Field(ge=0, lt=1)]
+    mosaic_until: Share
+    match_top_k: Count
+    box_weight: Positive
+    checkpoint_every: Count
+
+
+class Evaluate(Section):
+    """Scoring and the operating point."""
+
+    score_min: Share
+    nms_iou: Share
+    max_detections: Annotated[int, Field(ge=1, le=1000, strict=True)]
+    target_precision: Share
+    pictures: Natural
+
+
+class Convert(Section):
+    """The files for the phone."""
+
+    calibration_images: Count
+    onnx_opset: Annotated[int, Field(ge=13, le=21, strict=True)]
+    coreml_ios: Literal[16, 17, 18]
+
+
+class Verify(Section):
+    """How far a converted file may be from the trained net."""
+
+    images: Natural
+    coreml_images: Natural
+    max_ap_drop: dict[Literal["fp32", "fp16", "int8", "onnx"], Annotated[float, Field(ge=0)]]
+
+
+class Profile(Section):
+    """Timing on this host."""
+
+    runs: Count
+    warmup: Natural
+
+
+class Package(Section):
+    """The bundle."""
+
+    name: Name
+    min_ap50: Share
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: Natural
+    sample: Sample
+    validate_: Annotated[Validate, Field(alias="validate")]
+    split: Split
+    analyse: Analyse
+    design: Design
+    augment: Augment
+    train: Train
+    evaluate: Evaluate
+    convert: Convert
+    verify: Verify
+    profile: Profile
+    package: Package

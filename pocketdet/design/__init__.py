@@ -1,0 +1,1 @@
+"""Costs and choice of a net before anything is trained."""

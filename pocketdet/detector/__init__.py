@@ -1,0 +1,1 @@
+"""The net: backbones, neck, head, losses and the reading of its outputs."""

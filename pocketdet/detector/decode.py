@@ -1,0 +1,149 @@
+"""From a net's raw outputs to detections, in numpy: the same code for every runtime.
+
+Box coding (SSD, Liu et al. 2016, section 2.2, with its variances 0.1 and 0.2): for an anchor with
+centre (ax, ay) and size (aw, ah), offsets (dx, dy, dw, dh) mean
+
+    centre = (ax + 0.1 dx aw, ay + 0.1 dy ah)    size = (aw exp(0.2 dw), ah exp(0.2 dh))
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pocketdet.boxes import clip, ious
+from pocketdet.detector.spec import NetSpec
+
+CENTRE_VARIANCE = 0.1
+SIZE_VARIANCE = 0.2
+MAX_LOG_SIZE = 4.0  # exp(4) = 55 times the anchor: beyond any box, and far from overflow
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """The deployment parameters of the post-processing.
+
+    Attributes:
+        score_min: Detections below are not reported.
+        nms_iou: Of two detections of a class that overlap more, the weaker goes.
+        max_detections: A picture, after NMS, best first.
+    """
+
+    score_min: float
+    nms_iou: float
+    max_detections: int
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "OperatingPoint":
+        """Read what `save` wrote."""
+        return cls(**json.loads(path.read_text()))
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What was found in one picture, best score first.
+
+    Attributes:
+        boxes_xyxy: (N, 4) float32, pixel edges in the original upright photo.
+        scores: (N,) float32, 0..1.
+        labels: (N,) int64, class numbers, 0-based.
+    """
+
+    boxes_xyxy: Floats
+    scores: Floats
+    labels: npt.NDArray[np.int64]
+
+
+def anchors(spec: NetSpec) -> Floats:
+    """All anchors (A, 4) as centre x, centre y, width, height in input pixels.
+
+    Order: levels as in the spec, rows, columns, shapes: that of the flattened outputs.
+    """
+    parts = []
+    for level in spec.levels:
+        w, h = (side // level.stride for side in spec.input_wh)
+        ys, xs = np.meshgrid(np.arange(h), np.arange(w), indexing="ij")
+        centres = (np.stack([xs, ys], -1).reshape(-1, 1, 2) + 0.5) * level.stride
+        shapes = np.asarray(level.anchors_wh, dtype=np.float64)[None]
+        n = shapes.shape[1]
+        parts.append(
+            np.concatenate(
+                [np.repeat(centres, n, axis=1), np.repeat(shapes, w * h, axis=0)], -1
+            ).reshape(-1, 4)
+        )
+    return np.concatenate(parts).astype(np.float32)
+
+
+def candidates(
+    outputs: Mapping[str, npt.NDArray[np.floating]], spec: NetSpec
+) -> tuple[Floats, Floats]:
+    """All boxes and scores of one picture, before NMS.
+
+    Args:
+        outputs: The raw maps of one picture, by name, each (1, h, w, channels) or (h, w, channels).
+        spec: The net.
+
+    Returns:
+        boxes_xyxy (A, 4) in input pixels and scores (A, classes) in 0..1.
+    """
+    logits = np.concatenate(
+        [outputs[f"scores_{level.stride}"].reshape(-1, len(spec.classes)) for level in spec.levels]
+    ).astype(np.float32)
+    offsets = np.concatenate(
+        [outputs[f"boxes_{level.stride}"].reshape(-1, 4) for level in spec.levels]
+    ).astype(np.float32)
+    base = anchors(spec)
+    centres = base[:, :2] + CENTRE_VARIANCE * offsets[:, :2] * base[:, 2:]
+    sides = base[:, 2:] * np.exp(np.minimum(SIZE_VARIANCE * offsets[:, 2:], MAX_LOG_SIZE))
+    boxes = np.concatenate([centres - sides / 2, centres + sides / 2], -1)
+    scores = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
+    return boxes.astype(np.float32), scores.astype(np.float32)
+
+
+def detections(
+    boxes_xyxy: Floats,
+    scores: Floats,
+    spec: NetSpec,
+    image_wh: tuple[int, int],
+    point: OperatingPoint,
+) -> Detections:
+    """Candidates of one picture as detections in the photo's pixels: threshold, NMS, best first."""
+    anchor, label = np.nonzero(scores >= point.score_min)
+    found = scores[anchor, label]
+    # Stable, so that equal scores keep the order of the anchors on every runtime.
+    order = np.argsort(-found, kind="stable")[: 20 * point.max_detections]
+    anchor, label, found = anchor[order], label[order], found[order]
+    stretch = np.asarray(
+        [w / n for w, n in zip(image_wh, spec.input_wh, strict=True)] * 2, np.float32
+    )
+    boxes = clip(boxes_xyxy[anchor] * stretch, image_wh).astype(np.float32)
+    keep = nms(boxes, label, point.nms_iou)[: point.max_detections]
+    return Detections(boxes[keep], found[keep].astype(np.float32), label[keep])
+
+
+def nms(boxes_xyxy: Floats, labels: npt.NDArray[np.int64], iou_max: float) -> npt.NDArray[np.int64]:
+    """Greedy non-maximum suppression within each class.
+
+    Args:
+        boxes_xyxy: (N, 4), best score first.
+        labels: (N,).
+        iou_max: A box that overlaps a better one of its class by more is dropped.
+
+    Returns:
+        Indices of the boxes that stay, in order.
+    """
+    conflict = (ious(boxes_xyxy, boxes_xyxy) > iou_max) & (labels[:, None] == labels[None, :])
+    alive = np.ones(len(boxes_xyxy), dtype=bool)
+    for i in range(len(boxes_xyxy)):
+        if alive[i]:
+            alive[i + 1 :] &= ~conflict[i, i + 1 :]
+    return np.flatnonzero(alive)

@@ -1,0 +1,1 @@
+"""Device cards: what each phone grants, as YAML, and what reads them."""

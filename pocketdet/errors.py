@@ -1,0 +1,26 @@
+"""The errors that a user is meant to read.
+
+Each message names the file, the record, what was expected, what was found and what to do.
+The command line and the stages print them without a traceback; anything else is a bug and keeps
+its traceback.
+"""
+
+
+class PocketdetError(Exception):
+    """Base of every error with a message for the user."""
+
+
+class DatasetError(PocketdetError):
+    """Images or annotations that cannot be read or trusted."""
+
+
+class ParamsError(PocketdetError):
+    """A params.yaml that does not follow its rules (exit status 2)."""
+
+
+class ExportError(PocketdetError):
+    """A net that cannot be written for a runtime, or a file that cannot be run by it."""
+
+
+class BundleError(PocketdetError):
+    """A bundle that is incomplete, altered or unsafe to open."""

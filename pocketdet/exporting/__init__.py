@@ -1,0 +1,1 @@
+"""Files for every mobile runtime, and proof that they equal the trained net."""

@@ -1,0 +1,1 @@
+"""Annotation formats: each reads a folder into a Dataset and writes one."""

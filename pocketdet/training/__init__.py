@@ -1,0 +1,1 @@
+"""Schedule, freezing, checkpoints and the loop."""

@@ -1,0 +1,79 @@
+"""What every stage's command has in common: arguments, whole-or-nothing outputs, errors.
+
+A stage is a function whose parameters are named like the options of its command in dvc.yaml:
+
+    @stage(outs=("dataset", "report"))
+    def validate(params: Params, raw: Path, dataset: Path, report: Path) -> None: ...
+
+    if __name__ == "__main__":
+        validate()
+
+Outputs are handed over as paths that do not exist yet, beside the final ones; they are renamed
+when the function has returned, so that a killed stage leaves the old output or none.
+"""
+
+import argparse
+import functools
+import inspect
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pocketdet.errors import ParamsError, PocketdetError
+from tasks import params as params_file
+
+
+def stage(outs: tuple[str, ...]) -> Callable[[Callable[..., None]], Callable[[], None]]:
+    """Turn a function into a command; `outs` names its parameters that are outputs."""
+
+    def wrap(function: Callable[..., None]) -> Callable[[], None]:
+        names = [n for n in inspect.signature(function).parameters if n != "params"]
+
+        @functools.wraps(function)
+        def command() -> None:
+            parser = argparse.ArgumentParser(
+                prog=f"python -m {function.__module__}", description=function.__doc__
+            )
+            for name in names:
+                # `source` is the one option that is no path: the name of a sample source.
+                parser.add_argument(
+                    f"--{name}", required=True, type=str if name == "source" else Path
+                )
+            given = vars(parser.parse_args())
+            finals = {name: given[name] for name in outs}
+            partials = {
+                name: final.with_name(f".{final.name}.partial") for name, final in finals.items()
+            }
+            try:
+                for partial in partials.values():
+                    remove(partial)
+                    partial.parent.mkdir(parents=True, exist_ok=True)
+                function(params_file.load(), **{**given, **partials})
+                for name, partial in partials.items():
+                    remove(finals[name])
+                    partial.rename(finals[name])
+            except (PocketdetError, OSError) as error:
+                for partial in partials.values():
+                    remove(partial)
+                sys.stdout.flush()
+                sys.stderr.write(f"{function.__name__}: {error}\n")
+                sys.exit(2 if isinstance(error, ParamsError) else 1)
+
+        return command
+
+    return wrap
+
+
+def say(text: str) -> None:
+    """One line of progress, seen at once in a terminal, DVC's output and Prefect's log."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def remove(path: Path) -> None:
+    """Delete a file or folder if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
