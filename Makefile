@@ -1,0 +1,47 @@
+# Needs git, make and Python 3.11 or 3.12; everything else goes into .venv.
+# Behind a proxy or with another package index: set it up the usual pip way (pip.conf, PIP_INDEX_URL).
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help env run test test-slow lint deps reproduce server lock
+
+help:  ## what there is
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+env: $(READY)  ## the environment, in .venv
+
+$(READY): requirements.lock pyproject.toml
+	@set -e; for python in $(PYTHON) python3.12 python3.11 python3 python; do \
+	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null; then break; fi; \
+	  python=; done; \
+	if [ -z "$$python" ]; then echo "make: no Python 3.11 or 3.12 found; install one, or name it: make env PYTHON=/path/to/python3.12" >&2; exit 1; fi; \
+	echo "Building .venv with $$($$python --version)"; $$python -m venv .venv
+	.venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
+	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+run: $(READY)  ## the main job: data in, report and phone bundle out
+	dvc repro
+	@pocketdet status
+
+test: $(READY) lint  ## all quick checks and tests
+	python -m pytest
+
+test-slow: $(READY)  ## the tests that take minutes
+	python -m pytest -m slow
+
+lint: $(READY)
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports --cache-dir .mypy_cache/lint-imports
+	python -m flows.deps --check
+
+deps: $(READY)  ## rewrite the code dependencies in dvc.yaml from the imports
+	python -m flows.deps
+
+lock: $(READY)  ## resolve pyproject.toml anew into requirements.lock
+	python -m pip install --quiet uv
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --extra pipeline --extra dev pyproject.toml -o requirements.lock

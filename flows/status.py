@@ -1,0 +1,75 @@
+"""Which stages are up to date, why the others are not, and where the results lie.
+
+python -m flows.status
+"""
+
+from pathlib import Path
+
+import networkx
+from dvc.repo import Repo
+from rich.console import Console
+from rich.table import Table
+
+from pocketdet import project
+
+
+def stages(repo: Repo) -> list[tuple[str, str]]:
+    """Every stage in running order with why it is not up to date ("" = it is)."""
+    changes: dict[str, list] = repo.status()
+    graph = repo.index.graph  # edges point from a stage to what it needs
+    order = reversed(list(networkx.topological_sort(graph)))
+    waits: set[str] = set()
+    rows = []
+    for stage in order:
+        name = stage.addressing
+        before = sorted(s.addressing for s in graph.successors(stage) if s.addressing in waits)
+        reason = _why(changes.get(name, []))
+        if before and not reason:
+            reason = f"follows {', '.join(before)}"
+        if reason:
+            waits.add(name)
+        rows.append((name, reason))
+    return rows
+
+
+def _why(changes: list[str | dict[str, dict[str, str]]]) -> str:
+    """DVC's account of a stage's changes in a few words."""
+    states: dict[str, str] = {}
+    for change in changes:
+        if isinstance(change, str):
+            states[change] = ""
+        else:
+            for paths in change.values():
+                states |= paths
+    if "new" in states.values():
+        return "not run yet"
+    return ", ".join(f"{path} {_flat(state)}".strip() for path, state in states.items())
+
+
+def _flat(state: str | dict[str, str]) -> str:
+    """A state in words: of a params file DVC gives one state a key."""
+    if isinstance(state, str):
+        return state
+    return ", ".join(f"{key} {value}" for key, value in state.items())
+
+
+def main() -> None:
+    """Print the table."""
+    table = Table("stage", "state")
+    with Repo(".") as repo:
+        rows = stages(repo)
+    for name, reason in rows:
+        table.add_row(name, f"[yellow]{reason}" if reason else "[green]up to date")
+    out = Console()
+    out.print(table)
+    here = Path.cwd()
+    places = {
+        "report": project.option(here, "package", "page") / "index.html",
+        "bundle": project.option(here, "package", "bundle"),
+    }
+    for name, path in places.items():
+        out.print(f"{name}: {path if path.exists() else 'not made yet: dvc repro'}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""The `pocketdet` command."""
+
+import sys
+import webbrowser
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pocketdet import project
+from pocketdet.errors import ParamsError, PocketdetError
+
+app = typer.Typer(
+    help=__doc__ + "\n\nWhich architecture, what weights, what deployment parameters does a "
+    "detector need to run on this phone? Exit status: 0 done, 1 failed, 2 wrong usage or params.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+track = typer.Typer(help="The records of runs in MLflow.", no_args_is_help=True)
+app.add_typer(track, name="track")
+
+
+class Format(StrEnum):
+    """Annotation formats that can be imported."""
+
+    coco = "coco"
+    voc = "voc"
+    kitti = "kitti"
+    yolo = "yolo"
+
+
+@app.command()
+def run(
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Another value, as in train.epochs=3."),
+    ] = None,
+    stages: Annotated[
+        list[str] | None,
+        typer.Option("--stage", metavar="NAME", help="Stop at this stage; may be repeated."),
+    ] = None,
+) -> None:
+    """Run the pipeline under Prefect, which shows every stage; unchanged ones are Cached.
+
+    With --set the run happens in a clean clone of the last commit, on a branch of its own, and
+    leaves this folder alone. `dvc repro` does the same work without Prefect.
+    """
+    arguments = [word for value in overrides or [] for word in ("--set", value)]
+    arguments += [word for value in stages or [] for word in ("--stage", value)]
+    raise typer.Exit(project.call(project.root(), "flows.pipeline", *arguments))
+
+
+@app.command()
+def status() -> None:
+    """Show which stages are up to date, why the others are not, and where the results lie."""
+    raise typer.Exit(project.call(project.root(), "flows.status"))
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="Folder with pictures and annotations.")],
+    name: Annotated[str, typer.Option(help="Name of the source in data/raw and params.yaml.")],
+    format: Annotated[Format, typer.Option(help="How it is annotated.")],
+    classes: Annotated[
+        str, typer.Option(help="Classes to detect, separated by commas; sets validate.classes.")
+    ] = "",
+) -> None:
+    """Check a folder of annotated photos and add it to the project.
+
+    It is copied (hard-linked where possible) into data/raw, versioned by DVC and named in
+    params.yaml. The first source of your own takes the place of the built-in sample.
+    """
+    from pocketdet import importing
+
+    here = project.root()
+    raw = project.option(here, "validate", "raw")
+    wanted = [label.strip() for label in classes.split(",") if label.strip()]
+    added = importing.import_source(source, format.value, name, raw)
+    project.output(here, "dvc", "add", "--quiet", str(added.folder))
+    importing.add_to_params(here / "params.yaml", name, format.value, wanted)
+    out = Console()
+    out.print(f"{added.images} pictures and {added.boxes} boxes of {name!r} are in {added.folder}")
+    for label, count in sorted(added.labels.items(), key=lambda pair: -pair[1]):
+        out.print(f"  {label}: {count}")
+    if wanted:
+        out.print("Next: dvc repro")
+    else:
+        out.print(
+            "Next: name the classes to detect in params.yaml (validate.classes, and in "
+            "validate.mapping what else maps to them), then: dvc repro"
+        )
+
+
+@app.command()
+def detect(
+    images: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    bundle: Annotated[Path, typer.Option(help="A bundle's folder or zip.")],
+    out: Annotated[Path, typer.Option(help="Folder for annotated pictures and detections.json.")],
+) -> None:
+    """Find objects in photos with a bundle's LiteRT file, as the phone would."""
+    from pocketdet import detect as detection
+
+    found = detection.run(images, bundle, out)
+    Console().print(f"{found} detections in {len(images)} inputs; see {out}")
+
+
+@app.command()
+def report(
+    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Say where the report of the last run lies, or open it."""
+    page = project.option(project.root(), "package", "page") / "index.html"
+    if not page.is_file():
+        raise project.ProjectError(f"no report at {page} yet; run: dvc repro")
+    sys.stdout.write(f"{page}\n")
+    if open_:
+        webbrowser.open(page.as_uri())
+
+
+@track.command()
+def sync() -> None:
+    """Send records that waited here for an MLflow server that could not be reached."""
+    raise typer.Exit(project.call(project.root(), "tasks.tracking", "sync"))
+
+
+def main() -> None:
+    """Run the command; errors meant for the user are printed without a traceback."""
+    try:
+        app()
+    except PocketdetError as error:
+        Console(stderr=True).print(
+            f"pocketdet: {error}", style="red", markup=False, highlight=False
+        )
+        sys.exit(2 if isinstance(error, ParamsError) else 1)

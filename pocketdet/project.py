@@ -1,0 +1,88 @@
+"""Where a project is, and what its dvc.yaml says of paths; for the command line."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from pocketdet.errors import PocketdetError
+
+
+class ProjectError(PocketdetError):
+    """The command needs a project, or the project does not say what the command needs."""
+
+
+def root(start: Path | None = None) -> Path:
+    """The folder of the nearest dvc.yaml at or above `start`, by default the current folder.
+
+    Raises:
+        ProjectError: There is none.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file():
+            return folder
+    raise ProjectError(
+        f"no project here: neither {here} nor a folder above it holds dvc.yaml and params.yaml; "
+        "go to your clone of the project"
+    )
+
+
+def option(project: Path, stage: str, name: str) -> Path:
+    """The path that a stage's command in dvc.yaml gets as `--name`.
+
+    Raises:
+        ProjectError: The stage has no such option.
+    """
+    import yaml
+
+    raw = yaml.safe_load((project / "dvc.yaml").read_text(encoding="utf-8"))
+    names: dict[str, Any] = {}
+    for group in raw.get("vars", []):
+        names |= group
+    words = str(raw.get("stages", {}).get(stage, {}).get("cmd", "")).split()
+    if f"--{name}" not in words[:-1]:
+        raise ProjectError(f"{project / 'dvc.yaml'}: the command of stage {stage} has no --{name}")
+    text = words[words.index(f"--{name}") + 1]
+    return project / re.sub(r"\$\{([\w.]+)\}", lambda match: _value(names, match[1]), text)
+
+
+def _value(names: dict[str, Any], dotted: str) -> str:
+    value: Any = names
+    for part in dotted.split("."):
+        value = value[part]
+    return str(value)
+
+
+def call(project: Path, module: str, *arguments: str) -> int:
+    """Run a Python module in the project's folder with this interpreter; its exit status."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments], cwd=project, env=environment(), check=False
+    ).returncode
+
+
+def output(project: Path, module: str, *arguments: str) -> str:
+    """What a Python module prints when run in the project's folder.
+
+    Raises:
+        ProjectError: It fails; the message holds what it said.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=project,
+        env=environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise ProjectError(f"{module} {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def environment() -> dict[str, str]:
+    """The environment in which `python` is this interpreter, as dvc.yaml's commands expect."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path}
