@@ -1,0 +1,5 @@
+"""`python -m pocketdet` is the `pocketdet` command."""
+
+from pocketdet.cli import main
+
+main()

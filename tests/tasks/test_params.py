@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pocketdet.errors import ParamsError
+from tasks import params
+
+FILE = Path(__file__).resolve().parents[2] / "params.yaml"
+
+
+def changed(tmp_path: Path, dotted: str, value: object) -> Path:
+    raw = yaml.safe_load(FILE.read_text())
+    *sections, key = dotted.split(".")
+    section = raw
+    for name in sections:
+        section = section[name]
+    section[key] = value
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    return path
+
+
+def test_shipped_params_are_valid():
+    assert params.load(FILE).design.budget.mmac > 0
+
+
+def test_every_key_of_params_states_what_it_is():
+    for line in FILE.read_text().splitlines():
+        key_and_value = line.split(": ", 1)
+        if line.startswith("  ") and len(key_and_value) == 2 and not line.startswith("    "):
+            assert "#" in line, f"no unit or meaning beside: {line}"
+
+
+@pytest.mark.parametrize(
+    ("dotted", "value", "said"),
+    [
+        ("train.epoch", 3, ["train.epoch", "3", "unknown key", "epochs"]),
+        ("design.budget.mmacs", 3, ["design.budget.mmacs", "unknown key", "mmac"]),
+        ("train.epochs", "three", ["train.epochs", "'three'", "integer"]),
+        ("train.epochs", 2.5, ["train.epochs", "2.5"]),
+        ("train.batch", 0, ["train.batch", "0", "greater than or equal to 1"]),
+        ("train.ema", 1.0, ["train.ema", "1.0", "less than 1"]),
+        ("design.backbone", "resnet", ["design.backbone", "'resnet'", "efficientnet_lite0"]),
+        ("design.input_wh", [200, 160], ["design", "[200, 160]", "multiples of 32"]),
+        ("split.train", 0.9, ["split", "must be 1"]),
+        ("validate.mapping", {"dog": "cat"}, ["mapping.dog", "'cat'", "person"]),
+        ("package.name", "../x", ["package.name", "'../x'", "pattern"]),
+    ],
+)
+def test_wrong_value_names_file_key_value_and_rule(tmp_path, dotted, value, said):
+    path = changed(tmp_path, dotted, value)
+    with pytest.raises(ParamsError) as error:
+        params.load(path)
+    for words in [str(path), *said]:
+        assert words in str(error.value)
+
+
+def test_all_mistakes_are_listed_at_once(tmp_path):
+    path = changed(tmp_path, "train.batch", -1)
+    path.write_text(path.read_text() + "typo: 1\n")
+    with pytest.raises(ParamsError, match="2 wrong") as error:
+        params.load(path)
+    assert "train.batch" in str(error.value)
+    assert "typo" in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["- a list", "train: [", ""])
+def test_no_mapping_is_refused(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ParamsError, match=r"params\.yaml"):
+        params.load(path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(ParamsError, match="not found"):
+        params.load(tmp_path / "params.yaml")
