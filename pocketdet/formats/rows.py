@@ -1,0 +1,171 @@
+"""What reading gives back: the boxes that hold, and a finding for every row that does not.
+
+A reader never skips a row in silence. A row that cannot be a box is dropped and becomes a
+`Finding`; so does one that was kept but changed (clipped). What would make the whole source
+doubtful (a missing picture, an unknown class number, hostile XML) is a `DatasetError` instead.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pocketdet.dataset import Box, Dataset
+
+Reason = Literal[
+    "not a number",
+    "malformed row",
+    "reversed",
+    "zero area",
+    "outside the picture",
+    "reaches out of the picture",
+    "duplicate id",
+    "unknown image id",
+    "size differs from the file",
+    "picture without annotation",
+    "names another picture",
+    "cannot be written",
+]
+
+SLACK_PX = 0.02
+"""A box may reach this far out before clipping is worth a finding: COCO rounds to 0.01 px twice."""
+
+DONT_CARE = "DontCare"
+"""KITTI's label, and ours, of a region to ignore for every class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row that was not taken as it stands.
+
+    Attributes:
+        file: Annotation (or picture) file, POSIX path below the source's folder.
+        record: Which row of the file: "annotation 17", "object 3", "line 4", "picture a.jpg".
+        reason: What is wrong, one of few, to count by.
+        detail: The values found.
+        dropped: The row is gone; otherwise it was kept and changed, as the reason says.
+        boxes: Number of boxes lost with it: 0 for a picture without any.
+    """
+
+    file: str
+    record: str
+    reason: Reason
+    detail: str = ""
+    dropped: bool = True
+    boxes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """A source as read.
+
+    Attributes:
+        dataset: Its pictures and boxes; image paths are relative to the source's folder.
+        findings: Rows dropped or changed, in the order of reading.
+        files: For each image of `dataset`, the file that holds its annotation.
+    """
+
+    dataset: Dataset
+    findings: tuple[Finding, ...]
+    files: tuple[str, ...]
+
+    @property
+    def drops(self) -> tuple[Finding, ...]:
+        """The findings whose row is gone."""
+        return tuple(finding for finding in self.findings if finding.dropped)
+
+
+@dataclass(slots=True)
+class Rows:
+    """Takes the rows of one annotation file in, and notes what is wrong with them."""
+
+    file: str
+    findings: list[Finding]
+
+    def box(
+        self,
+        record: str,
+        label: str,
+        xyxy: Sequence[float],
+        size_wh: tuple[int, int],
+        *,
+        ignore: str = "",
+        occlusion: int | None = None,
+        truncation: float | None = None,
+    ) -> Box | None:
+        """A row as a box inside its picture, or None when it was dropped.
+
+        Args:
+            record: Which row, for the finding.
+            label: Class name as annotated.
+            xyxy: Pixel edges, already by the project's rule; NaN where the text was no number.
+            size_wh: Width and height of the picture, px.
+            ignore: See `Box`.
+            occlusion: See `Box`.
+            truncation: See `Box`.
+        """
+        x1, y1, x2, y2 = xyxy
+        w, h = size_wh
+        inside = (max(x1, 0.0), max(y1, 0.0), min(x2, float(w)), min(y2, float(h)))
+        wrong: Reason | None = None
+        if not all(map(math.isfinite, xyxy)):
+            wrong = "not a number"
+        elif x2 < x1 or y2 < y1:
+            wrong = "reversed"
+        elif x2 == x1 or y2 == y1:
+            wrong = "zero area"
+        elif inside[0] >= inside[2] or inside[1] >= inside[3]:
+            wrong = "outside the picture"
+        if wrong is not None:
+            self.drop(record, wrong, f"{label} {list(xyxy)} in {w} x {h} px")
+            return None
+        if max(-x1, -y1, x2 - w, y2 - h) > SLACK_PX:
+            detail = f"{label} {list(xyxy)} clipped to {w} x {h} px"
+            self.change(record, "reaches out of the picture", detail)
+        return Box(label, inside, ignore, occlusion, truncation)
+
+    def drop(self, record: str, reason: Reason, detail: str = "") -> None:
+        """Note a row that is no box."""
+        self.findings.append(Finding(self.file, record, reason, detail))
+
+    def change(self, record: str, reason: Reason, detail: str) -> None:
+        """Note a row that was kept, but not as it stands."""
+        self.findings.append(Finding(self.file, record, reason, detail, dropped=False))
+
+    def size_differs(
+        self,
+        record: str,
+        stated_wh: Sequence[float],
+        size_wh: tuple[int, int],
+        boxes: int,
+    ) -> None:
+        """Note a picture that is dropped: its boxes were drawn on one of another size."""
+        detail = "annotated as {:g} x {:g} px, the file has {} x {}".format(*stated_wh, *size_wh)
+        self.findings.append(
+            Finding(self.file, record, "size differs from the file", detail, boxes=boxes)
+        )
+
+
+def number(field: object) -> float:
+    """The number in a field of text or JSON; NaN where it holds none, which `Rows.box` drops."""
+    if isinstance(field, bool) or not isinstance(field, str | int | float):
+        return math.nan
+    try:
+        return float(field)
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+def level(value: float) -> int | None:
+    """KITTI's occlusion level 0 to 3, or None for anything else."""
+    return int(value) if value in (0, 1, 2, 3) else None
+
+
+def share(value: float) -> float | None:
+    """A truncation from 0 to 1, or None for anything else."""
+    return value if 0 <= value <= 1 else None
+
+
+def decimal(value: float) -> str:
+    """A number for a text format: whole ones without a point, others to 1e-6, trimmed."""
+    return f"{value:.6f}".rstrip("0").rstrip(".") if value % 1 else str(int(value))

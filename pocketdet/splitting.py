@@ -1,0 +1,196 @@
+"""Subsets: a seeded hash places each group of near-duplicates, so that old pictures stay put.
+
+A group's place depends on nothing but the seed and the content of its first picture (by path), so
+pictures that are added move no old one. The price: shares and classes are met by chance, within
+about the square root of the count; nothing is balanced by counting, because counts change when
+pictures come in. Two exceptions serve small sets, where chance is not enough: a subset that is
+empty, or lacks a class that it could have, takes the group whose place is nearest to its range.
+And a copy of an old picture joins that picture's group, and moves it if its own path sorts first.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from pocketdet.dataset import Dataset, Image
+from pocketdet.errors import DatasetError
+
+NAMES = ("train", "val", "test")
+TRAINVAL = "trainval"  # what an official list says that leaves train or val open
+
+
+@dataclass(slots=True)
+class _Group:
+    """Pictures that stay together.
+
+    Attributes:
+        images: Its members, by path.
+        place: Its hash, 0 to 1.
+        allowed: Subsets that official lists leave to it.
+        subset: Where it goes.
+        classes: Those of which it has an object that counts.
+    """
+
+    images: list[Image]
+    place: float
+    allowed: tuple[str, ...]
+    subset: str
+    classes: frozenset[str]
+
+
+def assign(
+    dataset: Dataset,
+    groups: Sequence[Sequence[int]],
+    contents: Sequence[str],
+    shares: Mapping[str, float],
+    seed: int,
+    official: bool,
+) -> dict[str, list[str]]:
+    """Image paths of train, val and test, sorted.
+
+    Args:
+        dataset: All images.
+        groups: Indices of images that must not be parted, each image once.
+        contents: Content hash of each image.
+        shares: Wanted share of train, val and test; together 1.
+        seed: Another seed gives another split.
+        official: Honour `Image.subset`: those images go where it says, whatever their group. The
+            others of the group follow the strictest of them (test, then val, then train).
+
+    Raises:
+        DatasetError: A subset stays empty, or an official list has another name.
+    """
+    ranges = _ranges(NAMES, shares)
+    made = [
+        group
+        for indices in groups
+        for group in _groups(
+            sorted(((dataset.images[i], contents[i]) for i in indices), key=lambda m: m[0].path),
+            shares,
+            seed,
+            official,
+        )
+    ]
+    made.sort(key=lambda group: group.images[0].path)
+    for name in NAMES:
+        if shares[name] > 0:
+            _fill(made, name, None, ranges[name])
+    for label in _rarest_first(made, dataset.classes):
+        for name in NAMES:
+            if shares[name] > 0:
+                _fill(made, name, label, ranges[name])
+    subsets: dict[str, list[str]] = {name: [] for name in NAMES}
+    for group in made:
+        subsets[group.subset] += [image.path for image in group.images]
+    empty = [name for name, paths in subsets.items() if not paths]
+    if empty:
+        counts = ", ".join(f"{name} {len(paths)}" for name, paths in subsets.items())
+        raise DatasetError(
+            f"no pictures for {' and '.join(empty)} ({counts}, in {len(made)} groups of unlike "
+            "pictures); add pictures, raise split."
+            f"{empty[0]}, or set split.official: false if the sources' own lists leave none"
+        )
+    return {name: sorted(paths) for name, paths in subsets.items()}
+
+
+def digest(images: Iterable[Image], contents: Mapping[str, str]) -> str:
+    """Identity of a subset: sha256 over membership, picture contents and annotations.
+
+    Args:
+        images: Its members.
+        contents: Content hash by image path.
+    """
+    total = hashlib.sha256()
+    for image in sorted(images, key=lambda image: image.path):
+        row = [image.path, contents[image.path], [asdict(box) for box in image.boxes]]
+        total.update(json.dumps(row, sort_keys=True).encode() + b"\n")
+    return total.hexdigest()
+
+
+def _groups(
+    members: Sequence[tuple[Image, str]], shares: Mapping[str, float], seed: int, official: bool
+) -> Iterator[_Group]:
+    """One group of near-duplicates, parted only where official lists part it."""
+    listed: dict[str, list[Image]] = {}
+    free: list[tuple[Image, str]] = []
+    for image, content in members:
+        if not official or image.subset in ("", TRAINVAL):
+            free.append((image, content))
+        elif image.subset in NAMES:
+            listed.setdefault(image.subset, []).append(image)
+        else:
+            raise DatasetError(
+                f"{image.path}: its source's list is {image.subset!r}, expected one of "
+                f"{', '.join(NAMES)}, {TRAINVAL}; rename it or set split.official: false"
+            )
+    for name, images in listed.items():
+        yield _group(images, 0.0, (name,), name)
+    if not free:
+        return
+    allowed: tuple[str, ...] = NAMES
+    if listed:
+        allowed = (max(listed, key=NAMES.index),)
+    elif official and any(image.subset == TRAINVAL for image, _ in free):
+        allowed = ("train", "val")
+    place = _place(seed, free[0][1])
+    ranges = _ranges(allowed, shares)
+    subset = next((name for name, (_, end) in ranges.items() if place < end), allowed[-1])
+    yield _group([image for image, _ in free], place, allowed, subset)
+
+
+def _group(images: list[Image], place: float, allowed: tuple[str, ...], subset: str) -> _Group:
+    classes = frozenset(box.label for image in images for box in image.boxes if not box.ignore)
+    return _Group(images, place, allowed, subset, classes)
+
+
+def _place(seed: int, content: str) -> float:
+    """A number in [0, 1) that depends on seed and content alone."""
+    digits = hashlib.sha256(f"{seed} {content}".encode()).digest()[:8]
+    return int.from_bytes(digits, "big") / 2**64
+
+
+def _ranges(names: tuple[str, ...], shares: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """Where in [0, 1) each subset begins and ends."""
+    total = sum(shares[name] for name in names) or 1.0
+    ranges: dict[str, tuple[float, float]] = {}
+    start = 0.0
+    for name in names:
+        end = start + shares[name] / total
+        ranges[name] = (start, end)
+        start = end
+    return ranges
+
+
+def _fill(
+    groups: Sequence[_Group], name: str, label: str | None, wanted: tuple[float, float]
+) -> None:
+    """Move one group into a subset that has none (of a class): the one nearest to its range.
+
+    No other subset loses its last for it, unless train needs the class: what is never seen in
+    training cannot be found in test either.
+    """
+
+    def has(group: _Group) -> bool:
+        return label is None or label in group.classes
+
+    holding = [group for group in groups if has(group)]
+    if any(group.subset == name for group in holding):
+        return
+    left = {other: sum(group.subset == other for group in holding) for other in NAMES}
+    in_all = {other: sum(group.subset == other for group in groups) for other in NAMES}
+    spare = 0 if name == "train" and label is not None else 1
+    movable = [
+        group
+        for group in holding
+        if name in group.allowed and left[group.subset] > spare and in_all[group.subset] > 1
+    ]
+    if movable:
+        start, end = wanted
+        nearest = min(movable, key=lambda g: max(start - g.place, g.place - end))
+        nearest.subset = name
+
+
+def _rarest_first(groups: Sequence[_Group], classes: Sequence[str]) -> list[str]:
+    count = {label: sum(label in group.classes for group in groups) for label in classes}
+    return sorted((label for label in classes if count[label]), key=lambda label: count[label])

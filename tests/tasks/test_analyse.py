@@ -1,0 +1,67 @@
+import csv
+import shutil
+
+from pocketdet.dataset import Dataset
+
+
+def table(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_same_inputs_same_bytes(small, stages):
+    contents = []
+    for _ in range(2):
+        stages("validate", "split", "analyse")
+        contents.append(
+            {
+                path: path.read_bytes()
+                for out in ("dataset", "validate", "subsets", "analyse")
+                for path in sorted((small / out).rglob("*"))
+            }
+        )
+        shutil.rmtree(small / ".pocketdet")
+    assert contents[0] == contents[1]
+
+
+def test_the_page_opens_offline_and_names_leakage(small, stages):
+    shutil.copy(small / "raw/a_coco/images/000000.jpg", small / "raw/b_voc/JPEGImages/000000.jpg")
+    stages("validate", "split", "analyse")
+    page = (small / "analyse/index.html").read_text()
+    assert "NO LEAKAGE" in page
+    assert "1 groups of copies" in page
+    for loaded in ("http://", "https://", 'src="pictures', "<script", '<link rel="style'):
+        assert loaded not in page
+    first = "a_coco/images/000000.jpg"
+    subset = next(
+        name
+        for name in ("train", "val", "test")
+        if first in (small / f"subsets/{name}.txt").read_text().splitlines()
+    )
+    other = "val" if subset != "val" else "train"
+    for name, change_ in ((subset, "remove"), (other, "append")):
+        path = small / f"subsets/{name}.txt"
+        paths = path.read_text().splitlines()
+        getattr(paths, change_)(first)
+        path.write_text("\n".join(sorted(paths)) + "\n")
+    stages("analyse")
+    page = (small / "analyse/index.html").read_text()
+    assert "NO LEAKAGE" not in page
+    rows = table(small / "analyse/duplicates.csv")
+    assert {(r["path"], r["straddles"]) for r in rows} == {
+        (first, "yes"),
+        ("b_voc/JPEGImages/000000.jpg", "yes"),
+    }
+    assert (small / "analyse/twins.jpg").is_file()
+
+
+def test_counts_on_disk_agree_with_the_data_set(small, stages):
+    stages("validate", "split", "analyse")
+    data = Dataset.load(small / "dataset/dataset.json")
+    rows = table(small / "analyse/counts.csv")
+    for label in data.classes:
+        objects = sum(b.label == label and not b.ignore for i in data for b in i.boxes)
+        assert sum(int(r["objects"]) for r in rows if r["class"] == label) == objects
+    for name in ("heights", "aspects", "shapes"):
+        assert (small / f"analyse/{name}.png").stat().st_size > 1000
+        assert (small / f"analyse/{name}.csv").is_file()
