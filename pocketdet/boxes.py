@@ -16,7 +16,8 @@ FloatArray = npt.NDArray[np.floating]
 def areas(boxes_xyxy: FloatArray) -> FloatArray:
     """Areas in square pixels, shape (..., 4) -> (...). Reversed boxes count 0."""
     sides: FloatArray = np.maximum(boxes_xyxy[..., 2:] - boxes_xyxy[..., :2], 0)
-    return np.prod(sides, axis=-1)
+    product: FloatArray = np.prod(sides, axis=-1)
+    return product
 
 
 def intersections(boxes_a: FloatArray, boxes_b: FloatArray) -> FloatArray:
@@ -24,7 +25,8 @@ def intersections(boxes_a: FloatArray, boxes_b: FloatArray) -> FloatArray:
     low = np.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
     high = np.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
     sides = np.maximum(high - low, 0)
-    return sides[..., 0] * sides[..., 1]
+    product: FloatArray = sides[..., 0] * sides[..., 1]
+    return product
 
 
 def ious(boxes_a: FloatArray, boxes_b: FloatArray) -> FloatArray:

@@ -137,7 +137,7 @@ class Dataset:
                 for row in raw["images"]
             )
             return cls(tuple(raw["classes"]), images)
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError) as error:
             raise DatasetError(f"{path}: not a pocketdet data set: {error}") from error
 
 

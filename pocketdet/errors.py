@@ -18,6 +18,14 @@ class ParamsError(PocketdetError):
     """A params.yaml that does not follow its rules (exit status 2)."""
 
 
+class WeightsError(PocketdetError):
+    """Weights that cannot be read, downloaded, or belong to another net."""
+
+
+class TrainingError(PocketdetError):
+    """A training that cannot go on."""
+
+
 class ExportError(PocketdetError):
     """A net that cannot be written for a runtime, or a file that cannot be run by it."""
 

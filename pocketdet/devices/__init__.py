@@ -1,1 +1,1 @@
-"""Device cards: what each phone grants, as YAML, and what reads them."""
+"""Device cards: what the phone at the other end can do."""

@@ -1,0 +1,43 @@
+"""From params and the training data to the specification of a net."""
+
+import numpy as np
+import numpy.typing as npt
+
+from pocketdet.config import Design
+from pocketdet.dataset import Dataset
+from pocketdet.detector.anchors import kmeans_anchors
+from pocketdet.detector.spec import NetSpec
+
+
+def specify(design: Design, training: Dataset, seed: int) -> NetSpec:
+    """The net that params describe, with anchor shapes made for the training boxes.
+
+    Args:
+        design: The section of params.yaml.
+        training: The training subset; its classes become the net's.
+        seed: Of k-means' first guess.
+
+    Raises:
+        DatasetError: The subset has no object that counts.
+    """
+    shapes = sizes_at_input(training, design.input_wh)
+    return NetSpec(
+        backbone=design.backbone,
+        width=design.width,
+        weights=design.weights,
+        neck_channels=design.neck_channels,
+        head_blocks=design.head_blocks,
+        input_wh=design.input_wh,
+        classes=training.classes,
+        levels=kmeans_anchors(shapes, design.strides, design.anchors_per_level, seed),
+    )
+
+
+def sizes_at_input(dataset: Dataset, input_wh: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """Sizes of the objects that count once their photos are stretched to the input, (N, 2) px."""
+    rows = [
+        ((x2 - x1) * input_wh[0] / image.size_wh[0], (y2 - y1) * input_wh[1] / image.size_wh[1])
+        for image in dataset
+        for x1, y1, x2, y2 in (box.xyxy for box in image.boxes if not box.ignore)
+    ]
+    return np.array(rows, np.float64).reshape(-1, 2)

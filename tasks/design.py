@@ -1,0 +1,76 @@
+"""design: the net that params name, with anchors from the data, costed for a device."""
+
+import csv
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from pocketdet.config import Params
+from pocketdet.dataset import Dataset
+from pocketdet.design import budget, costs, latency
+from pocketdet.design.specify import sizes_at_input, specify
+from pocketdet.detector import net
+from pocketdet.detector.anchors import best_possible_recall
+from pocketdet.devices import cards
+from pocketdet.preprocess import Preprocessing
+from pocketdet.report import costs as costs_picture
+from tasks.stage import say, stage
+
+RECALL_IOUS = (0.5, 0.7)
+
+
+@stage(outs=("design", "report"))
+def design(params: Params, dataset: Path, subsets: Path, design: Path, report: Path) -> None:
+    """Write the net's specification and what it will cost."""
+    wanted = params.design
+    card = cards.load(wanted.device)
+    paths = (subsets / "train.txt").read_text(encoding="utf-8").splitlines()
+    training = Dataset.load(dataset / "dataset.json").subset(paths)
+    spec = specify(wanted, training, params.seed)
+    design.mkdir()
+    report.mkdir()
+    spec.save(design / "net.json")
+    Preprocessing(wanted.input_wh).save(design / "preprocessing.json")
+
+    say(f"building {spec.backbone} at {wanted.input_wh[0]} x {wanted.input_wh[1]} px")
+    rows = costs.count(net.build(spec, batch=1))
+    totals = costs.total(rows)
+    time = latency.estimate(rows, card)
+    lines = budget.check(totals, time, wanted.budget, card)
+    verdict = budget.verdict(lines)
+    sizes = sizes_at_input(training, wanted.input_wh)
+    recalls = {f"{iou}": best_possible_recall(sizes, spec.levels, iou) for iou in RECALL_IOUS}
+
+    with (report / "costs.csv").open("w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow([*asdict(rows[0]), "estimated_ms"])
+        for row, ms in zip(rows, time.layers_ms, strict=True):
+            cells = [
+                "x".join(map(str, value)) if isinstance(value, tuple) else value
+                for value in asdict(row).values()
+            ]
+            table.writerow([*cells, f"{ms:.4f}"])
+    summary = {
+        "anchors": {"boxes": len(sizes), "recall_by_iou": recalls},
+        "budget": [{**asdict(line), "within": line.within} for line in lines],
+        "card": card.model_dump(mode="json"),
+        "device": wanted.device,
+        "latency": {"ms": time.ms, "low_ms": time.low_ms, "high_ms": time.high_ms},
+        "totals": asdict(totals),
+        "verdict": verdict,
+    }
+    (report / "design.json").write_text(
+        json.dumps(summary, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    costs_picture.draw(rows, time.layers_ms, card.title, report / "costs.png")
+
+    for line in lines:
+        mark = "" if line.within else "   <-- OVER BUDGET"
+        say(f"{line.name:>10} {line.found:8.3g} of {line.limit:g} {line.unit} ({line.note}){mark}")
+    for iou, recall in recalls.items():
+        say(f"{recall:.1%} of {len(sizes)} training boxes meet an anchor at IoU {iou}")
+    say(f"{verdict.upper()} for {card.title}")
+
+
+if __name__ == "__main__":
+    design()

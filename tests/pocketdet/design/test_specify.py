@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from pocketdet.config import Design
+from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.design.specify import sizes_at_input, specify
+from pocketdet.errors import DatasetError
+
+PARAMS = Path(__file__).resolve().parents[3] / "params.yaml"
+DESIGN = Design.model_validate(yaml.safe_load(PARAMS.read_text())["design"])
+
+
+def data(*boxes: Box, size_wh: tuple[int, int] = (448, 160)) -> Dataset:
+    return Dataset(("person", "bicycle"), (Image("a.jpg", size_wh, boxes),))
+
+
+def test_sizes_are_those_after_the_stretch_without_ignored_boxes():
+    some = data(
+        Box("person", (0.0, 0.0, 100.0, 50.0)),
+        Box("person", (0.0, 0.0, 10.0, 10.0), ignore="iscrowd"),
+    )
+    assert sizes_at_input(some, (224, 160)).tolist() == [[50, 50]]
+    assert sizes_at_input(data(), (224, 160)).shape == (0, 2)
+
+
+def test_net_follows_params_and_data():
+    rng = np.random.default_rng(0)
+    some = data(*(Box("person", (0.0, 0.0, *rng.uniform(5, 160, 2).tolist())) for _ in range(60)))
+    spec = specify(DESIGN, some, 0)
+    assert spec.classes == ("person", "bicycle")
+    assert spec.input_wh == DESIGN.input_wh
+    assert tuple(level.stride for level in spec.levels) == DESIGN.strides
+    assert all(len(level.anchors_wh) == DESIGN.anchors_per_level for level in spec.levels)
+    assert spec == specify(DESIGN, some, 0)
+
+
+def test_no_object_that_counts_is_an_error():
+    crowd = data(Box("person", (0.0, 0.0, 10.0, 10.0), ignore="iscrowd"))
+    with pytest.raises(DatasetError, match="object that counts"):
+        specify(DESIGN, crowd, 0)

@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PIL
+
+from pocketdet import preprocess
+from pocketdet.errors import DatasetError
+from pocketdet.preprocess import Preprocessing, load_rgb, to_input
+
+
+@pytest.fixture
+def picture() -> PIL.Image:
+    """4 x 2 px: the left half red, the right half blue."""
+    pixels = np.zeros((2, 4, 3), np.uint8)
+    pixels[:, :2, 0] = 255
+    pixels[:, 2:, 2] = 255
+    return PIL.fromarray(pixels)
+
+
+def test_specification_survives_its_file(tmp_path: Path):
+    spec = Preprocessing((224, 160))
+    spec.save(tmp_path / "preprocessing.json")
+    assert Preprocessing.load(tmp_path / "preprocessing.json") == spec
+
+
+def test_exif_orientation_is_applied(tmp_path: Path, picture: PIL.Image):
+    exif = PIL.Exif()
+    exif[0x0112] = 6  # "turn 90 degrees clockwise to view"
+    picture.save(tmp_path / "turned.png", exif=exif)
+    rgb = load_rgb(tmp_path / "turned.png")
+    assert rgb.shape == (4, 2, 3)
+    assert (rgb[:2] == [255, 0, 0]).all()  # what was left is on top
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "CMYK", "LA"])
+def test_every_mode_becomes_rgb(tmp_path: Path, picture: PIL.Image, mode: str):
+    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    picture.convert(mode).save(path)
+    rgb = load_rgb(path)
+    assert rgb.shape == (2, 4, 3)
+    assert rgb.dtype == np.uint8
+    if mode in ("P", "RGBA", "CMYK"):
+        assert (rgb == np.asarray(picture)).all()
+
+
+def test_16_bit_grey_keeps_its_upper_bits(tmp_path: Path):
+    PIL.fromarray(np.array([[0, 128 << 8, 65535]], np.uint16)).save(tmp_path / "deep.png")
+    assert load_rgb(tmp_path / "deep.png")[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_missing_file_is_named(tmp_path: Path):
+    with pytest.raises(DatasetError, match=r"nowhere\.jpg: image file not found"):
+        load_rgb(tmp_path / "nowhere.jpg")
+
+
+@pytest.mark.parametrize("keep", [0, 4, 200, 900])
+def test_truncated_jpeg_is_an_error_not_grey_pixels(tmp_path: Path, keep: int):
+    path = tmp_path / "cut.jpg"
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    PIL.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(DatasetError, match=r"cut\.jpg: not a whole picture"):
+        load_rgb(path)
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch, picture: PIL.Image):
+    picture.save(tmp_path / "a.png")
+    monkeypatch.setattr(preprocess, "MAX_PIXELS", 7)
+    with pytest.raises(DatasetError, match="4 x 2 px, expected at most 7"):
+        load_rgb(tmp_path / "a.png")
+
+
+def test_a_header_that_claims_huge_sides_is_refused(tmp_path: Path):
+    path = tmp_path / "huge.png"
+    PIL.new("1", (20_000, 20_000)).save(path)
+    with pytest.raises(DatasetError, match=r"huge\.png"):
+        load_rgb(path)
+
+
+def test_stretches_whatever_the_aspect(picture: PIL.Image):
+    rgb = to_input(np.asarray(picture), Preprocessing((8, 8)))
+    assert rgb.shape == (8, 8, 3)
+    assert (rgb[:, :3] == [255, 0, 0]).all()
+    assert (rgb[:, 5:] == [0, 0, 255]).all()
+
+
+def test_shrinks_with_antialiasing():
+    stripes = np.zeros((8, 64, 3), np.uint8)
+    stripes[:, ::2] = 255
+    rgb = to_input(stripes, Preprocessing((8, 8)))
+    assert (np.abs(rgb.astype(int) - 127) <= 6).all()  # nearest or plain bilinear: 0 or 255
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns of a damaged EXIF block
+def test_flipped_bytes_raise_nothing_but_our_own_error(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    exif = PIL.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "damaged.jpg"
+    PIL.fromarray(rng.integers(0, 255, (16, 16, 3), np.uint8)).save(path, exif=exif)
+    whole = path.read_bytes()
+    refused = 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        damaged[rng.integers(200)] = rng.integers(256)
+        path.write_bytes(damaged)
+        try:
+            load_rgb(path)
+        except DatasetError:
+            refused += 1
+    assert refused > 20

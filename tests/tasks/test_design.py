@@ -1,0 +1,99 @@
+import csv
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.detector.spec import NetSpec
+from pocketdet.preprocess import Preprocessing
+from tasks import design
+
+PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
+COMMAND = (
+    "design --dataset dataset --subsets subsets --design models/design --report reports/design"
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project up to the split stage, with a small net; it is the current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", COMMAND.split())
+    shutil.copy(PARAMS, tmp_path / "params.yaml")
+    change(input_wh=[96, 64], backbone="mobilenet_v2", width=0.35, neck_channels=16)
+    boxes = tuple(Box("person", (0.0, 0.0, 9.0 + i, 20.0 + 2 * i)) for i in range(20))
+    images = (Image("a.jpg", (200, 200), boxes), Image("b.jpg", (200, 200), boxes[:3]))
+    for name in ("dataset", "subsets"):
+        (tmp_path / name).mkdir()
+    Dataset(("person", "bicycle"), images).save(tmp_path / "dataset/dataset.json")
+    (tmp_path / "subsets/train.txt").write_text("a.jpg\n")
+    return tmp_path
+
+
+def change(**values: object) -> None:
+    path = Path("params.yaml")
+    params = yaml.safe_load(path.read_text())
+    params["design"].update(values)
+    path.write_text(yaml.safe_dump(params))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for name in ("models", "reports")
+        for path in (folder / name).rglob("*.*")
+        if path.is_file()
+    }
+
+
+def test_writes_the_net_and_its_costs_the_same_twice(
+    project: Path, capsys: pytest.CaptureFixture[str]
+):
+    design.design()
+    assert "WITHIN BUDGET" in capsys.readouterr().out
+    first = contents(project)
+    assert set(first) == {
+        "models/design/net.json",
+        "models/design/preprocessing.json",
+        "reports/design/costs.csv",
+        "reports/design/costs.png",
+        "reports/design/design.json",
+    }
+    design.design()
+    assert contents(project) == first
+
+    spec = NetSpec.load(project / "models/design/net.json")
+    assert spec.classes == ("person", "bicycle")
+    assert Preprocessing.load(project / "models/design/preprocessing.json").input_wh == (96, 64)
+    summary = json.loads(first["reports/design/design.json"])
+    assert summary["verdict"] == "within budget"
+    assert summary["anchors"]["boxes"] == 20
+    assert summary["anchors"]["recall_by_iou"]["0.5"] == 1
+    rows = list(csv.DictReader(first["reports/design/costs.csv"].decode().splitlines()))
+    assert sum(int(row["macs"]) for row in rows) == round(summary["totals"]["mmac"] * 1e6)
+
+
+def test_over_budget_is_said_loudly_and_is_no_failure(
+    project: Path, capsys: pytest.CaptureFixture[str]
+):
+    change(budget={"model_mb": 4.0, "mmac": 0.5, "peak_mb": 2.0, "latency_ms": 100.0})
+    design.design()
+    printed = capsys.readouterr().out
+    assert "mmac" in next(line for line in printed.splitlines() if "<-- OVER BUDGET" in line)
+    assert printed.splitlines()[-1].startswith("OVER BUDGET")
+    summary = json.loads((project / "reports/design/design.json").read_text())
+    assert summary["verdict"] == "over budget"
+    assert [line["name"] for line in summary["budget"] if not line["within"]] == ["mmac"]
+
+
+def test_unknown_device_is_a_params_error(project: Path, capsys: pytest.CaptureFixture[str]):
+    change(device="nokia")
+    with pytest.raises(SystemExit) as exit_:
+        design.design()
+    assert exit_.value.code == 2
+    assert "'nokia' is none of" in capsys.readouterr().err
+    assert not (project / "models/design").exists()
