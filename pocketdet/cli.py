@@ -1,13 +1,17 @@
 """The `pocketdet` command."""
 
+import shutil
 import sys
 import webbrowser
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
 
 from pocketdet import project
 from pocketdet.errors import ParamsError, PocketdetError
@@ -30,6 +34,15 @@ class Format(StrEnum):
     voc = "voc"
     kitti = "kitti"
     yolo = "yolo"
+
+
+class Protocol(StrEnum):
+    """Scoring protocols."""
+
+    coco = "coco"
+    voc07 = "voc07"
+    voc10 = "voc10"
+    kitti = "kitti"
 
 
 @app.command()
@@ -70,8 +83,8 @@ def import_(
 ) -> None:
     """Check a folder of annotated photos and add it to the project.
 
-    It is copied (hard-linked where possible) into data/raw, versioned by DVC and named in
-    params.yaml. The first source of your own takes the place of the built-in sample.
+    It is copied into data/raw, versioned by DVC and named in params.yaml. The first source of your
+    own takes the place of the built-in sample.
     """
     from pocketdet import importing
 
@@ -79,12 +92,19 @@ def import_(
     raw = project.option(here, "validate", "raw")
     wanted = [label.strip() for label in classes.split(",") if label.strip()]
     added = importing.import_source(source, format.value, name, raw)
-    project.output(here, "dvc", "add", "--quiet", str(added.folder))
-    importing.add_to_params(here / "params.yaml", name, format.value, wanted)
+    try:
+        project.output(here, "dvc", "add", "--quiet", str(added.folder))
+        importing.add_to_params(here / "params.yaml", name, format.value, wanted)
+    except PocketdetError:
+        shutil.rmtree(added.folder)  # nothing half-imported is left
+        added.folder.with_name(f"{name}.dvc").unlink(missing_ok=True)
+        raise
     out = Console()
     out.print(f"{added.images} pictures and {added.boxes} boxes of {name!r} are in {added.folder}")
     for label, count in sorted(added.labels.items(), key=lambda pair: -pair[1]):
         out.print(f"  {label}: {count}")
+    for reason, count in Counter(finding.reason for finding in added.findings).items():
+        out.print(f"  found {count} x {reason}; `validate` will list each", style="yellow")
     if wanted:
         out.print("Next: dvc repro")
     else:
@@ -105,6 +125,46 @@ def detect(
 
     found = detection.run(images, bundle, out)
     Console().print(f"{found} detections in {len(images)} inputs; see {out}")
+
+
+@app.command()
+def score(
+    protocol: Annotated[Protocol, typer.Option(help="Whose rules.")],
+    ground_truth: Annotated[
+        Path, typer.Option(help="COCO: JSON file; VOC: folder of XML or text; KITTI: label_2.")
+    ],
+    detections: Annotated[
+        Path, typer.Option(help="COCO: result JSON; VOC and KITTI: folder of text files.")
+    ],
+    json: Annotated[Path | None, typer.Option(help="File to write all numbers to.")] = None,
+    classes: Annotated[
+        str,
+        typer.Option(help="VOC: all classes, by commas, if the ground truth does not show each."),
+    ] = "",
+) -> None:
+    """Score detection files by a protocol, inside or outside of a project.
+
+    Plain text for VOC: one file a picture, lines of CLASS [SCORE] X Y WIDTH HEIGHT. All numbers
+    are shares from 0 to 1.
+    """
+    from pocketdet.scoring import score_files
+
+    wanted = [label.strip() for label in classes.split(",") if label.strip()]
+    if wanted and protocol not in (Protocol.voc07, Protocol.voc10):
+        raise typer.BadParameter("for VOC only", param_hint="--classes")
+    result = score_files.score(protocol.value, ground_truth, detections, wanted)
+    out = Console()
+    out.print(Text(result.title))
+    for headings, *rows in result.tables():
+        table = Table(Column(headings[0], no_wrap=True), *headings[1:])
+        for row in rows:
+            table.add_row(*map(Text, row))
+        out.print(table)
+    for note in (*result.notes, *sorted({f"–: {why}" for why in result.undefined.values()})):
+        out.print(Text(note))
+    if json:
+        result.save(json)
+        out.print(Text(f"All numbers are in {json}"))
 
 
 @app.command()

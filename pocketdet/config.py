@@ -12,6 +12,7 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Natural = Annotated[int, Field(ge=0, strict=True)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+SAMPLE_SOURCE = r"^[A-Za-z0-9][A-Za-z0-9_-]*_(coco|voc|kitti)$"  # the suffix is the convention
 MOBILENET_V2_WIDTHS = (0.35, 0.5, 0.75, 1.0)  # those that Keras has ImageNet weights for
 FormatName = Literal["coco", "voc", "kitti", "yolo"]
 
@@ -25,9 +26,15 @@ class Section(BaseModel):
 class Sample(Section):
     """The built-in data set."""
 
-    sources: tuple[Name, ...]
+    sources: tuple[Annotated[str, Field(pattern=SAMPLE_SOURCE)], ...]
     images: Annotated[int, Field(ge=12, le=100_000, strict=True)]
     size_wh: tuple[Annotated[int, Field(ge=64, le=4096)], Annotated[int, Field(ge=64, le=4096)]]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.sources)) < len(self.sources):
+            raise ValueError("sources: each name once")
+        return self
 
 
 class Source(Section):
@@ -66,7 +73,7 @@ class Split(Section):
     val: Share
     test: Share
     official: StrictBool
-    near_duplicate_bits: Annotated[int, Field(ge=0, le=64, strict=True)]
+    near_duplicate_bits: Annotated[int, Field(ge=0, le=20, strict=True)]
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> Self:
@@ -126,6 +133,7 @@ class Augment(Section):
     translate: Share
     flip: Share
     min_visible: Share
+    jitter: Annotated[float, Field(ge=0, le=0.5)]
     brightness: Share
     contrast: Share
     saturation: Share
@@ -183,6 +191,7 @@ class Verify(Section):
 
     images: Natural
     coreml_images: Natural
+    max_lost: Annotated[float, Field(ge=0)]
     max_ap_drop: dict[Literal["fp32", "fp16", "int8", "onnx"], Annotated[float, Field(ge=0)]]
 
 

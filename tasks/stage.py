@@ -65,6 +65,11 @@ def stage(outs: tuple[str, ...]) -> Callable[[Callable[..., None]], Callable[[],
     return wrap
 
 
+def final(partial: Path) -> Path:
+    """Where an output will be once its stage has returned; for messages."""
+    return partial.with_name(partial.name.removeprefix(".").removesuffix(".partial"))
+
+
 def say(text: str) -> None:
     """One line of progress, seen at once in a terminal, DVC's output and Prefect's log."""
     sys.stdout.write(text + "\n")
