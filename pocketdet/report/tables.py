@@ -1,0 +1,289 @@
+"""The tables of the report, from what the stages wrote down; None where a stage did not run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pocketdet.report.facts import Facts
+from pocketdet.scoring.coco import NUMBERS
+from pocketdet.scoring.operating_point import ALL
+
+ABSENT = "–"
+TOP_LAYERS = 10
+BUDGET_NAMES = {
+    "model_mb": "Model file",
+    "mmac": "Multiply-accumulates",
+    "peak_mb": "Peak activations",
+    "latency_ms": "Latency",
+    "ram_mb": "Memory",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text in rows and columns.
+
+    Attributes:
+        header: Column names.
+        rows: Cells.
+        numeric: Columns that hold numbers, aligned to the right.
+        sums: First cells of the rows that sum up.
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numeric: Sequence[int]
+    sums: Sequence[str] = ()
+
+
+def number(value: float | str | None) -> str:
+    """A measured number for people: three decimals below 1, else three digits that matter."""
+    if value is None or value == "":
+        return ABSENT
+    value = float(value)
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    if abs(value) >= 1:
+        return f"{value:.3g}"
+    return f"{value:.3f}" if abs(value) >= 0.001 or value == 0 else f"{value:.1e}"
+
+
+def count(value: float | str | None) -> str:
+    """A whole number for people."""
+    return ABSENT if value is None or value == "" else f"{int(value):,}"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int) -> Table:
+    """A table whose first columns are text and whose others are numbers."""
+    return Table(header, rows, range(text_columns, len(header)), (ALL, "total"))
+
+
+def scores(facts: Facts) -> Table | None:
+    """COCO's twelve numbers by subset and class."""
+    if not facts.per_class:
+        return None
+    header = ("Class", "Subset", "Objects", *(name.replace("_", " ") for name in NUMBERS))
+    order = sorted(facts.per_class, key=lambda row: row["subset"] != "test")  # test first
+    rows = [
+        (row["class"], row["subset"], count(row["objects"]), *(number(row[n]) for n in NUMBERS))
+        for row in order
+    ]
+    return _table(header, rows, 2)
+
+
+def undefined(facts: Facts) -> str:
+    """Why numbers of the test subset are undefined, in one sentence."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in (facts.notes or {}).get("undefined", {}).get("test", {}).items():
+        reasons.setdefault(reason, []).append(name.replace("_", " "))
+    parts = [f"{reason}: {', '.join(names)}" for reason, names in sorted(reasons.items())]
+    return "; ".join(parts) + "." if parts else ""
+
+
+def operating_point(facts: Facts) -> Table | None:
+    """Precision, recall and false alarms at the threshold, by class, on test and val."""
+    if not facts.per_class:
+        return None
+    shares = ("precision", "recall", "false_alarms_per_image")
+    order = sorted(facts.per_class, key=lambda row: row["subset"] != "test")
+    rows = [(row["class"], row["subset"], *(number(row[s]) for s in shares)) for row in order]
+    return _table(("Class", "Subset", "Precision", "Recall", "False alarms a picture"), rows, 2)
+
+
+def training(facts: Facts) -> Table | None:
+    """The epochs at the turning points: the first, the last of each phase, the best."""
+    if not facts.history:
+        return None
+    last_of_phase = {row["phase"]: row for row in facts.history}
+    best = min(facts.history, key=lambda row: float(row["val_loss"]))
+    notes: dict[str, str] = {facts.history[0]["epoch"]: "first"}
+    for phase, row in last_of_phase.items():
+        notes[row["epoch"]] = f"last {phase}"
+    notes.setdefault(best["epoch"], "lowest loss on val")
+    header = ("Epoch", "", "Step", "Learning rate", "Loss", "Loss on val")
+    numbers = ("learning_rate", "loss", "val_loss")
+    rows = [
+        (row["epoch"], notes[row["epoch"]], row["step"], *(number(row[n]) for n in numbers))
+        for row in facts.history
+        if row["epoch"] in notes
+    ]
+    return _table(header, rows, 2)
+
+
+def subsets(facts: Facts) -> Table | None:
+    """Sizes and identity of the subsets."""
+    if not facts.subsets:
+        return None
+    counted = (facts.notes or {}).get("subsets", {})
+    rows = [
+        (
+            name,
+            count(row["images"]),
+            count(counted.get(name, {}).get("objects")),
+            row["sha256"][:16],
+        )
+        for name, row in sorted(
+            facts.subsets.items(), key=lambda item: ("train", "val", "test").index(item[0])
+        )
+    ]
+    return Table(("Subset", "Pictures", "Objects", "sha256"), rows, (1, 2))
+
+
+def sources(facts: Facts) -> Table | None:
+    """Where the pictures and boxes come from."""
+    if not facts.validation:
+        return None
+    counted = ("classes", "ignored", "dropped", "mapped_to_drop")
+    rows = [
+        (
+            name,
+            count(row["pictures"]),
+            count(row["boxes"]),
+            *(count(sum(row[key].values())) for key in counted),
+        )
+        for name, row in sorted(facts.validation["sources"].items())
+    ]
+    header = ("Source", "Pictures", "Boxes", "Objects", "Ignored", "Dropped", "Dropped by mapping")
+    return _table(header, rows, 1)
+
+
+def drops(facts: Facts) -> Table | None:
+    """What is ignored, changed or dropped, by source and reason."""
+    if not facts.validation:
+        return None
+    rows = [
+        (name, kind, reason, count(boxes))
+        for name, source in sorted(facts.validation["sources"].items())
+        for kind in ("ignored", "changed", "dropped")
+        for reason, boxes in sorted(source[kind].items())
+    ]
+    return _table(("Source", "", "Reason", "Boxes"), rows, 3) if rows else None
+
+
+def ledger(facts: Facts) -> Table | None:
+    """Every converted file beside the trained net."""
+    if not facts.ledger:
+        return None
+    header = (
+        *("File", "Runtime", "State", "MB", "AP", "AP lost", "Pictures compared"),
+        *("Outputs differ by", "Boxes", "Missing", "Added", "Lowest IoU", "Scores differ by"),
+    )
+    rows = [
+        (
+            *(row[key] for key in ("file", "runtime", "status")),
+            *(number(row[key]) for key in ("size_mb", "ap", "ap_drop")),
+            count(row["images"]),
+            number(row["tensor_max"]),
+            *(count(row[key]) for key in ("boxes", "missing", "extra")),
+            *(number(row[key]) for key in ("iou_min", "score_max")),
+        )
+        for row in _files(facts.ledger["files"])
+    ]
+    return _table(header, rows, 3)
+
+
+def ledger_notes(facts: Facts) -> list[str]:
+    """What each file's operations mean for the delegates of phones."""
+    notes: dict[str, list[str]] = {}
+    for row in _files((facts.ledger or {}).get("files", {})):
+        if row.get("ops"):
+            notes.setdefault(row["ops"], []).append(row["file"])
+    return [f"{', '.join(names)}: {note}." for note, names in notes.items()]
+
+
+def profile(facts: Facts) -> Table | None:
+    """Size, work, memory and time of the LiteRT files."""
+    if not facts.profile:
+        return None
+    header = ("File", "MB", "MMAC", "Peak activations, MB", "Here p50, ms", "Here p90, ms")
+    rows = [
+        (
+            name,
+            *(number(row[key]) for key in ("size_mb", "mmac", "peak_activation_mb")),
+            *(number(row["host_net"][key]) for key in ("p50_ms", "p90_ms")),
+        )
+        for name, row in sorted(facts.profile["files"].items(), key=lambda item: _rank(item[0]))
+    ]
+    return _table(header, rows, 1)
+
+
+def profile_note(facts: Facts) -> str:
+    """What the times mean."""
+    if not facts.profile:
+        return ""
+    host, found = facts.profile["host"], facts.profile
+    return (
+        f"Here: {host['cpu']}, {host['threads']} thread, {found['runs']} runs, the net alone; "
+        f"before it {found['host_pre']['p50_ms']:.1f} ms of resizing, after it "
+        f"{found['host_post']['p50_ms']:.1f} ms of decoding. These times compare files with each "
+        "other; they are not a phone's."
+    )
+
+
+def design(facts: Facts) -> Table | None:
+    """The net in one table: what was chosen, and what it was expected to cost."""
+    if not (facts.design and facts.net):
+        return None
+    net = facts.net
+    w, h = net["input_wh"]
+    levels = ", ".join(f"{lv['stride']} ({len(lv['anchors_wh'])})" for lv in net["levels"])
+    recalls = facts.design["anchors"]["recall_by_iou"]
+    rows = [
+        (
+            "Backbone",
+            f"{net['backbone']}, width {net['width']:g}, weights {net['weights']}",
+            "",
+            "",
+        ),
+        ("Input", f"{w} x {h} px", "", "stretched to fit"),
+        ("Neck and head", f"{net['neck_channels']} channels", "", ""),
+        ("Blocks before each prediction", count(net["head_blocks"]), "", "depthwise-separable"),
+        ("Strides (anchors)", levels, "px", ""),
+        *(
+            (f"Boxes that meet an anchor at IoU {iou}", f"{recall:.1%}", "", "of training")
+            for iou, recall in recalls.items()
+        ),
+        ("Weights", count(facts.design["totals"]["weights"]), "", ""),
+        *(
+            (
+                BUDGET_NAMES.get(line["name"], line["name"]),
+                f"{number(line['found'])} of {number(line['limit'])}",
+                line["unit"],
+                line["note"] + ("" if line["within"] else "; OVER BUDGET"),
+            )
+            for line in facts.design["budget"]
+        ),
+    ]
+    return Table(("", "", "", ""), rows, ())
+
+
+def costs(facts: Facts) -> Table | None:
+    """The operations with most multiply-accumulates."""
+    if not facts.costs:
+        return None
+    total = sum(int(row["macs"]) for row in facts.costs)
+    most = sorted(facts.costs, key=lambda row: -int(row["macs"]))[:TOP_LAYERS]
+    rows = [
+        (
+            row["name"],
+            row["type"],
+            row["output_shape"].replace("x", " x "),
+            f"{int(row['macs']) / 1e6:.1f}",
+            f"{int(row['macs']) / total:.1%}",
+            f"{int(row['weights']) / 1e3:.1f}",
+            f"{float(row['estimated_ms']):.2f}",
+        )
+        for row in most
+    ]
+    header = ("Layer", "Kind", "Output", "MMAC", "Share", "Weights, thousand", "Estimated ms")
+    return _table(header, rows, 3)
+
+
+def _files(files: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Rows of the converted files, the largest precision first."""
+    return [row for _, row in sorted(files.items(), key=lambda item: _rank(item[0]))]
+
+
+def _rank(variant: str) -> tuple[int, str]:
+    known = ("fp32", "fp16", "int8", "onnx", "coreml")
+    return (known.index(variant) if variant in known else len(known), variant)

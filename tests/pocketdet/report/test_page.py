@@ -1,0 +1,133 @@
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from stage_results import make
+
+from pocketdet.config import Budget
+from pocketdet.errors import PocketdetError
+from pocketdet.report import card, facts, page, verdict
+
+BUDGET = Budget(model_mb=4.0, mmac=300, peak_mb=2.0, latency_ms=100)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("results"))
+
+
+def read(root: Path) -> facts.Facts:
+    return facts.read(
+        root / "reports", root / "subsets", root / "models/design", root / "models/point.json"
+    )
+
+
+def render(root: Path, min_ap50: float = 0.5) -> str:
+    found = read(root)
+    return page.render("street", found, verdict.judge(found, BUDGET, min_ap50), root / "reports")
+
+
+class Page(HTMLParser):
+    """Checks nesting; gathers addresses, ids and texts."""
+
+    VOID = ("meta", "link", "img", "br", "path", "circle")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open, self.addresses, self.ids, self.texts = [], [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.addresses += [values[name] for name in ("src", "href") if name in values]
+        self.ids += [values["id"]] if "id" in values else []
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data.strip())
+
+
+def test_page_is_whole_and_needs_nothing_from_outside(results) -> None:
+    text = render(results)
+    found = Page(text)
+    assert [a for a in found.addresses if not a.startswith(("data:", "#"))] == []
+    assert "url(" not in text
+    assert "<script" not in text
+    assert {a[1:] for a in found.addresses if a.startswith("#")} == set(found.ids)
+    assert len(text) < 15_000_000
+
+
+def test_verdict_comes_first_and_names_the_broken_promise(results) -> None:
+    assert "PASS" in Page(render(results)).texts
+    texts = Page(render(results, min_ap50=0.9)).texts
+    broken = texts.index("AP50 of person")
+    assert texts.index("FAIL") < broken < texts.index("The worst of the test subset")
+    assert "fail" in texts[broken - 2 : broken]
+    assert texts.count("fail") == 1
+
+
+def test_names_from_outside_are_escaped(results) -> None:
+    text = render(results)
+    assert "<b>&Fähre" not in text
+    assert "&lt;b&gt;&amp;Fähre" in text
+    assert "a &lt;fast&gt; one" in text
+
+
+def test_same_results_give_the_same_bytes(results) -> None:
+    assert render(results) == render(results)
+
+
+def test_what_was_not_run_is_said_and_never_passes(results, tmp_path) -> None:
+    root = shutil.copytree(results, tmp_path / "some")
+    for stage in ("validate", "design", "train", "verify", "profile"):
+        shutil.rmtree(root / "reports" / stage)
+    texts = " ".join(Page(render(root)).texts)
+    for what in ("Training", "Verification", "Profiling", "Design"):
+        assert f"{what}: not run." in texts
+    assert "INCOMPLETE" in texts
+    shutil.rmtree(root)
+    (root / "reports").mkdir(parents=True)
+    texts = " ".join(Page(render(root)).texts)
+    assert "Evaluation: not run." in texts
+    assert "INCOMPLETE" in texts
+
+
+def test_link_to_the_analysis_appears_with_it(results, tmp_path) -> None:
+    root = shutil.copytree(results, tmp_path / "some")
+    (root / "reports/analyse").mkdir()
+    (root / "reports/analyse/index.html").touch()
+    assert "../analyse/index.html" in Page(render(root)).addresses
+
+
+def test_pictures_beyond_the_pages_size_are_left_out_and_counted(results, monkeypatch) -> None:
+    assert len(re.findall("two.png: 0 found, 1 missed<", render(results))) == 1
+    monkeypatch.setattr(page, "MAX_PICTURE_BYTES", 1000)
+    assert "1 more lie in evaluate/pictures" in render(results)
+
+
+def test_broken_report_of_a_stage_is_named(results, tmp_path) -> None:
+    root = shutil.copytree(results, tmp_path / "some")
+    (root / "reports/verify/ledger.json").write_text("{")
+    with pytest.raises(PocketdetError, match=r"ledger\.json: cannot be read"):
+        read(root)
+
+
+def test_model_card_has_verdict_scores_and_how_to_run(results) -> None:
+    found = read(results)
+    text = card.model_card("street", found, verdict.judge(found, BUDGET, 0.5))
+    assert "## Verdict: PASS" in text
+    assert "| person | test | 2 |" in text
+    assert "pocketdet detect photo.jpg --bundle street.zip" in text
+    assert "not run: no coremltools" in text
+    assert "Apache License 2.0" in card.licences(found)
+    assert "EfficientNet-Lite0" in card.licences(found)

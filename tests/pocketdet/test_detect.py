@@ -1,0 +1,107 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PIL
+
+from pocketdet import bundle, detect
+from pocketdet.errors import BundleError, DatasetError
+from pocketdet.exporting.contract import Contract
+
+WITH_THE_BASE_ALONE = """
+import sys
+for name in ("coremltools", "cv2", "defusedxml", "jinja2", "keras", "matplotlib", "mlflow", "onnx",
+             "onnxruntime", "pandas", "prefect", "pycocotools", "ruamel", "safetensors", "scipy",
+             "tensorflow", "yaml"):
+    sys.modules[name] = None  # importing it raises ImportError
+from pathlib import Path
+from pocketdet import detect
+print(detect.run([Path(sys.argv[1])], Path(sys.argv[2]), Path(sys.argv[3])))
+"""
+
+
+@pytest.fixture(scope="module")
+def packed(tiny_converted: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A bundle with a real int8 file, as folder and zip; nearly every score is reported."""
+    contract = Contract.load(tiny_converted / "contract.json")
+    contract = replace(contract, operating_point=replace(contract.operating_point, score_min=0.005))
+    folder = tmp_path_factory.mktemp("bundle")
+    contract.save(folder / "contract.json")
+    files = {
+        "arch.json": b"{}",
+        "stats.json": b"{}",
+        "labels.txt": b"person\nbicycle\n",
+        "params.json": bundle.dump({"model": "int8.tflite"}),
+        "contract.json": (folder / "contract.json").read_bytes(),
+        "int8.tflite": (tiny_converted / "int8.tflite").read_bytes(),
+    }
+    return bundle.write(folder, "tiny", files)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    noise = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
+    for name in ("b.png", "a.JPG", "more/a.png"):
+        PIL.fromarray(noise).resize((200, 120)).save(folder / name)
+    (folder / "notes.txt").write_text("no photo")
+    return folder
+
+
+def test_writes_pictures_and_boxes_in_the_photos_pixels(packed, photos, tmp_path) -> None:
+    out = tmp_path / "new/out"
+    count = detect.run([photos, photos / "more/a.png"], packed[1], out)
+    found = json.loads((out / "detections.json").read_text())
+    assert [photo["picture"] for photo in found["photos"]] == ["a.jpg", "b.jpg", "a_2.jpg"]
+    assert (found["bundle"], found["model"]) == ("tiny", "int8.tflite")
+    rows = [row for photo in found["photos"] for row in photo["detections"]]
+    assert len(rows) == count > 0
+    for row in rows:
+        x1, y1, x2, y2 = row["xyxy"]
+        assert 0 <= x1 <= x2 <= 200
+        assert 0 <= y1 <= y2 <= 120
+        assert row["label"] in ("person", "bicycle")
+    with PIL.open(out / "b.jpg") as picture:
+        assert picture.size == (200, 120)
+
+
+def test_runs_on_a_machine_without_the_pipelines_packages(packed, photos, tmp_path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_THE_BASE_ALONE, photos, packed[0], tmp_path / "out"],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) > 0
+
+
+def test_altered_bundle_writes_nothing(packed, photos, tmp_path) -> None:
+    content = bytearray(packed[1].read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "altered.zip").write_bytes(bytes(content))
+    with pytest.raises(BundleError, match="altered"):
+        detect.run([photos], tmp_path / "altered.zip", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_model_that_the_contract_does_not_know_is_refused(packed, photos, tmp_path) -> None:
+    files = {**bundle.open(packed[1]).files, "params.json": b'{"model": "../evil.tflite"}'}
+    _, archive = bundle.write(tmp_path, "evil", files)
+    with pytest.raises(BundleError, match=r"'\.\./evil\.tflite', which is no model of it"):
+        detect.run([photos], archive, tmp_path / "out")
+
+
+def test_missing_broken_and_no_photos_are_named(packed, tmp_path) -> None:
+    with pytest.raises(DatasetError, match=r"gone\.jpg: not found"):
+        detect.run([tmp_path / "gone.jpg"], packed[1], tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match="no photo in"):
+        detect.run([tmp_path / "empty"], packed[1], tmp_path / "out")
+    (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(DatasetError, match=r"cut\.jpg: not a whole picture"):
+        detect.run([tmp_path / "cut.jpg"], packed[1], tmp_path / "out")

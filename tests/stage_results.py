@@ -1,0 +1,158 @@
+"""A project as all stages but `package` leave it, made up with the stages' own writers."""
+
+import csv
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as PIL
+
+from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.design.budget import Line
+from pocketdet.design.costs import LayerCost
+from pocketdet.detector.decode import Detections, OperatingPoint
+from pocketdet.detector.spec import Level, NetSpec
+from pocketdet.exporting import ledger
+from pocketdet.exporting.contract import Contract, Tensor, Variant
+from pocketdet.exporting.ledger import Row
+from pocketdet.exporting.parity import Agreement
+from pocketdet.preprocess import Preprocessing
+from pocketdet.profiling import FileProfile, Latency
+from pocketdet.report import gallery
+from pocketdet.scoring import operating_point, results
+from pocketdet.scoring.operating_point import ALL
+
+SPEC = NetSpec(
+    "efficientnet_lite0",
+    1.0,
+    "imagenet",
+    64,
+    1,
+    (96, 64),
+    ("person", "<b>&Fähre"),
+    (Level(8, ((9.5, 20.0),)),),
+)
+POINT = OperatingPoint(0.6, 0.6, 100)
+OBJECT, AWAY = (10.0, 10.0, 50.0, 90.0), (100.0, 10.0, 140.0, 90.0)
+FILES = {"fp32": 9.7, "int8": 3.1}
+
+
+def make(root: Path) -> Path:
+    """Fill a folder with data, models and reports; it is returned."""
+    for folder in ("subsets", "raw", "models/design", "models/trained", "models/converted"):
+        (root / folder).mkdir(parents=True)
+    for stage in ("validate", "design", "train", "evaluate", "verify", "profile"):
+        (root / "reports" / stage).mkdir(parents=True)
+    for name in ("one", "two"):
+        PIL.new("RGB", (200, 100), "grey").save(root / f"raw/{name}.png")
+    SPEC.save(root / "models/design/net.json")
+    POINT.save(root / "models/point.json")
+    (root / "models/trained/weights.safetensors").write_bytes(b"weights")
+    subsets = {name: {"images": 2, "sha256": name * 12} for name in ("train", "val", "test")}
+    _json(root / "subsets/subsets.json", subsets)
+    source = {
+        "pictures": 6,
+        "boxes": 12,
+        "classes": {"person": 10},
+        "ignored": {"iscrowd": 1},
+        "dropped": {"outside the picture": 1},
+        "changed": {},
+        "mapped_to_drop": {},
+    }
+    _json(root / "reports/validate/summary.json", {"sources": {"street_coco": source}})
+    _train(root / "reports/train")
+    _design(root / "reports/design")
+    _evaluate(root / "reports/evaluate", root / "raw")
+    _convert(root / "models/converted", root / "reports")
+    return root
+
+
+def _evaluate(report: Path, raw: Path) -> None:
+    box = Box("person", OBJECT)
+    images = tuple(Image(f"{name}.png", (200, 100), (box,)) for name in ("one", "two"))
+    right = Detections(
+        np.asarray([OBJECT], np.float32), np.asarray([0.9], np.float32), np.zeros(1, np.int64)
+    )
+    wrong = Detections(
+        np.asarray([AWAY], np.float32), np.asarray([0.3], np.float32), np.zeros(1, np.int64)
+    )
+    found = {"one.png": right, "two.png": wrong}
+    scored = dict.fromkeys(
+        ("val", "test"), results.evaluate(Dataset(SPEC.classes, images), found, 0.01)
+    )
+    choice = operating_point.choose(scored["val"].curves[ALL], 0.9)
+    for name, text in results.files(scored, choice).items():
+        (report / name).write_text(text, encoding="utf-8")
+    judged = results.judge(scored["test"], choice.threshold)
+    (report / "pictures").mkdir()
+    captions = {}
+    for name, picture, caption in gallery.worst(scored["test"], judged, raw, 12):
+        picture.save(report / "pictures" / name)
+        captions[name] = caption
+    _json(report / "pictures/captions.json", captions)
+    gallery.sheet(scored["test"], judged, raw).save(report / "sheet.jpg")
+
+
+def _train(report: Path) -> None:
+    # Not by pocketdet.training.history: importing it imports Keras.
+    names = "epoch step phase learning_rate loss class_loss box_loss grad_norm"
+    header = [*names.split(), "val_loss", "val_class_loss", "val_box_loss"]
+    phases = enumerate(("frozen", "unfrozen", "unfrozen"), start=1)
+    rows = [(n, 10 * n, phase, 0.01, 3 / n, 2 / n, 1 / n, 1, 4, 3, 1) for n, phase in phases]
+    text = "\n".join(",".join(map(str, row)) for row in (header, *rows))
+    (report / "history.csv").write_text(text + "\n")
+    _json(report / "summary.json", {"weights_sha256": "ab" * 32})
+
+
+def _design(report: Path) -> None:
+    layer = LayerCost(
+        "stem", "Conv2D", (3, 3), 2, (32, 48, 8), 331_776, 224, 18_432, 12_288, 30_720
+    )
+    with (report / "costs.csv").open("w", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow([*(field.name for field in fields(LayerCost)), "estimated_ms"])
+        values = [
+            "x".join(map(str, v)) if isinstance(v, tuple) else v for v in asdict(layer).values()
+        ]
+        table.writerow([*values, "0.5000"])
+    line = Line("model_mb", 2.9, 4.0, "MB", "estimated")
+    design = {
+        "anchors": {"boxes": 10, "recall_by_iou": {"0.5": 0.9}},
+        "budget": [{**asdict(line), "within": line.within}],
+        "card": {"title": "A phone"},
+        "latency": {"ms": 40.0, "low_ms": 20.0, "high_ms": 80.0},
+        "totals": {"weights": 224},
+    }
+    _json(report / "design.json", design)
+
+
+def _convert(converted: Path, reports: Path) -> None:
+    rows, variants = [], []
+    for name, size in FILES.items():
+        agreement = Agreement(2, 0.1, 0.01, 3, 0, 0, 0.95, 0.99, 0.01)
+        file = f"{name}.tflite"
+        rows.append(Row(name, file, "LiteRT", "ok", size, agreement, 50.0, 0.05, 2.0, 1, {}))
+        tensor = Tensor("image", (1, 64, 96, 3), "uint8")
+        variants.append(Variant(name, file, "LiteRT", (tensor,), (), "app"))
+        (converted / file).write_bytes(name.encode() * 100)
+    rows.append(Row("coreml", "detector.mlpackage", "Core ML", "not run: no coremltools", 5.0))
+    variants.append(Variant("coreml", "detector.mlpackage", "Core ML", (), (), "file"))
+    (converted / "detector.mlpackage/Data").mkdir(parents=True)
+    (converted / "detector.mlpackage/Manifest.json").write_text("{}")
+    (converted / "detector.mlpackage/Data/weight.bin").write_bytes(b"\0" * 9)
+    (converted / "calibration.txt").write_text("street/000001.jpg\n")
+    contract = Contract(SPEC, Preprocessing(SPEC.input_wh), POINT, tuple(variants))
+    contract.save(converted / "contract.json")
+    (reports / "verify/ledger.json").write_text(ledger.as_json(rows, 50.0))
+    time = Latency(5.0, 6.0)
+    files = {
+        name: asdict(FileProfile(size, 250.0, size, 1.2, time)) for name, size in FILES.items()
+    }
+    around = {"host_pre": asdict(time), "host_post": asdict(time), "runs": 5}
+    host = {"cpu": "a <fast> one", "system": "Linux", "threads": "1"}
+    _json(reports / "profile/profile.json", {"files": files, "host": host, **around})
+
+
+def _json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value), encoding="utf-8")

@@ -1,0 +1,110 @@
+"""The evaluate stage with a net made up: it finds what its pictures' colours say."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PIL
+
+from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.detector.spec import Level, NetSpec
+from pocketdet.preprocess import Preprocessing
+from tasks import evaluate as task
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SPEC = NetSpec("b", 1.0, "none", 8, 0, (64, 32), ("person", "dog"), (Level(8, ((4.0, 4.0),)),))
+OBJECT = (0.0, 0.0, 50.0, 50.0)
+OPTIONS = {"raw": "raw", "dataset": "dataset", "subsets": "subsets", "design": "design",
+           "trained": "trained", "point": "models/point.json", "report": "report"}  # fmt: skip
+
+
+def red_is_a_person(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A person in the upper left quarter, as sure as the picture is red; a faint dog elsewhere."""
+    boxes = np.asarray([[0, 0, 32, 16], [40, 20, 60, 30]], np.float32)
+    scores = np.asarray([[rgb[..., 0].mean() / 255, 0], [0, 0.02]], np.float32)
+    return boxes, scores
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four pictures in val and four in test; in one of each the person is hardly red."""
+    (tmp_path / "params.yaml").write_text((REPOSITORY / "params.yaml").read_text())
+    for folder in ("raw", "dataset", "subsets", "design", "trained", "models"):
+        (tmp_path / folder).mkdir()
+    SPEC.save(tmp_path / "design/net.json")
+    Preprocessing(SPEC.input_wh).save(tmp_path / "design/preprocessing.json")
+    images = []
+    for subset in ("val", "test"):
+        names = [f"{subset}_{red}.png" for red in (30, 160, 200, 240)]
+        (tmp_path / f"subsets/{subset}.txt").write_text("\n".join(names) + "\n")
+        for name in names:
+            red = int(name.split("_")[1].removesuffix(".png"))
+            PIL.new("RGB", (100, 100), (red, 0, 0)).save(tmp_path / "raw" / name)
+            images.append(Image(name, (100, 100), (Box("person", OBJECT),)))
+    Dataset(SPEC.classes, tuple(images)).save(tmp_path / "dataset/dataset.json")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(task, "open_runtime", lambda design, trained: red_is_a_person)
+    words = [word for name, path in OPTIONS.items() for word in (f"--{name}", path)]
+    monkeypatch.setattr(sys, "argv", ["evaluate", *words])
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_writes_scores_point_and_pictures(project, capsys) -> None:
+    task.evaluate()
+    point = json.loads((project / "models/point.json").read_text())
+    # The dogs at 0.02 are false alarms: the threshold lies at the faintest person, 30 / 255.
+    assert point == {"score_min": 0.117, "nms_iou": 0.6, "max_detections": 100}
+    written = contents(project / "report")
+    assert set(written) == {
+        *("metrics.json", "notes.json", "per_class.csv", "sheet.jpg"),
+        *("precision_recall.csv", "precision_recall.png", "precision_recall_per_class.csv"),
+        *("detections_val.json", "detections_test.json", "pictures/captions.json"),
+    }
+    metrics = json.loads(written["metrics.json"])
+    assert metrics["test"]["person_AP50"] == pytest.approx(1)
+    assert metrics["test"]["dog_AP"] is None
+    assert metrics["operating_point"]["test_recall"] == 1
+    said = capsys.readouterr().out
+    assert "operating point: score >= 0.117" in said
+    assert "test: 4 of 4 pictures" in said
+
+
+def test_twice_gives_the_same_bytes(project) -> None:
+    task.evaluate()
+    first = contents(project / "report")
+    task.evaluate()
+    assert contents(project / "report") == first
+
+
+def test_worst_pictures_are_drawn(project, monkeypatch) -> None:
+    def shifted(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        boxes, scores = red_is_a_person(rgb)
+        return boxes + 20, scores
+
+    monkeypatch.setattr(task, "open_runtime", lambda design, trained: shifted)
+    task.evaluate()
+    captions = json.loads((project / "report/pictures/captions.json").read_text())
+    assert len(captions) == 4
+    assert captions["worst_01.jpg"] == "test_240.png: 0 found, 1 missed, 2 false alarms"
+    with PIL.open(project / "report/pictures/worst_01.jpg") as picture:
+        assert picture.width > 1000
+
+
+def test_validation_without_objects_is_an_error_and_leaves_nothing(project, capsys) -> None:
+    path = project / "dataset/dataset.json"
+    dataset = Dataset.load(path)
+    empty = tuple(Image(image.path, image.size_wh) for image in dataset)
+    Dataset(dataset.classes, empty).save(path)
+    with pytest.raises(SystemExit) as stop:
+        task.evaluate()
+    assert stop.value.code == 1
+    assert "validation subset holds no object" in capsys.readouterr().err
+    assert not (project / "report").exists()
+    assert list((project / "models").iterdir()) == []
