@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from pocketdet import project
+from pocketdet import annotations_cli, project
 from pocketdet.errors import ParamsError, PocketdetError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 track = typer.Typer(help="The records of runs in MLflow.", no_args_is_help=True)
 app.add_typer(track, name="track")
+app.add_typer(annotations_cli.app, name="annotations")
 
 
 class Format(StrEnum):
@@ -123,7 +124,7 @@ def detect(
     """Find objects in photos with a bundle's LiteRT file, as the phone would."""
     from pocketdet import detect as detection
 
-    found = detection.run(images, bundle, out)
+    found = detection.run(images, bundle, out, Console(stderr=True).print)
     Console().print(f"{found} detections in {len(images)} inputs; see {out}")
 
 
