@@ -1,0 +1,142 @@
+"""LiteRT (TensorFlow Lite) files: fp32, fp16 and int8.
+
+- fp32: everything float32.
+- fp16: weights float16, half the size; input and outputs float32.
+- int8: weights (one scale a channel) and activations int8. The input is uint8 and takes the
+  picture's bytes as they are; the outputs are float32, so that an app reads all files the same way.
+
+A picture is RGB 0..255 for all of them. In fp32 and fp16 the normalisation is the first layer; in
+int8 it is the scale and zero point of the input, which costs neither time nor precision. (As a
+layer it would be requantised to two thirds of the input's 256 steps: seen, and half a percent of
+the outputs' error.) The batch is 1, and names are in the file's one signature.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pocketdet.errors import ExportError
+from pocketdet.exporting import flatbuffer
+from pocketdet.exporting.contract import Tensor, Variant
+from pocketdet.exporting.served import Served
+from pocketdet.preprocess import Preprocessing
+
+
+def convert(served: Served, precision: Literal["fp32", "fp16"]) -> bytes:
+    """A float file's content; the same bytes for the same net.
+
+    Raises:
+        ExportError: LiteRT has no operation for a layer.
+    """
+    import tensorflow as tf
+
+    converter = _converter(served)
+    if precision == "fp16":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    return _run(converter, precision)
+
+
+def quantise(core: Served, rule: Preprocessing, pictures: Sequence[npt.NDArray[np.uint8]]) -> bytes:
+    """The int8 file's content; the same bytes for the same net and pictures.
+
+    Args:
+        core: The net without its normalisation, see `served.without_normalisation`.
+        rule: That normalisation.
+        pictures: (H, W, 3) uint8 RGB at the input's size; int8 gets its ranges from what they
+            activate.
+
+    Raises:
+        ExportError: LiteRT has no operation for a layer, or there is no calibration picture.
+    """
+    import tensorflow as tf
+
+    samples = _samples(core, rule, pictures)
+    converter = _converter(core)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([sample] for sample in samples)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8
+    converter.inference_output_type = tf.float32
+    return _run(converter, "int8")
+
+
+def describe(path: Path, rule: Preprocessing) -> Variant:
+    """The contract's entry of a written file, read from the file.
+
+    Raises:
+        ExportError: It is no such file, or an int8 file does not take plain 0..255 pixels.
+    """
+    graph = flatbuffer.read(path)
+    for name, index in graph.inputs.items():
+        tensor = graph.tensors[index]
+        expected = (1 / rule.scale, int(rule.mean))
+        if tensor.dtype == "uint8" and (tensor.scale, tensor.zero_point) != expected:
+            raise ExportError(
+                f"{path}: input {name} has scale {tensor.scale} and zero point "
+                f"{tensor.zero_point}, expected {expected}: an app would have to requantise the "
+                "picture; the calibration pictures must span 0..255"
+            )
+    return Variant(
+        name=path.stem,
+        file=path.name,
+        runtime="LiteRT",
+        inputs=_tensors(graph, graph.inputs),
+        outputs=_tensors(graph, graph.outputs),
+        postprocessing="app",
+    )
+
+
+def _converter(served: Served) -> Any:
+    import tensorflow as tf
+
+    return tf.lite.TFLiteConverter.from_concrete_functions([served.concrete], served.module)
+
+
+def _run(converter: Any, precision: str) -> bytes:
+    """Convert; the refusal of a net as an error that is meant to be read."""
+    try:
+        content: bytes = converter.convert()
+    except Exception as error:  # its ConverterError has no public name
+        if type(error).__name__ not in ("ConverterError", "ValueError", "RuntimeError"):
+            raise
+        raise _refusal(precision, error) from error
+    return content
+
+
+def _tensors(graph: flatbuffer.Graph, indices: Mapping[str, int]) -> tuple[Tensor, ...]:
+    return tuple(
+        Tensor(name, graph.tensors[index].shape, graph.tensors[index].dtype)
+        for name, index in indices.items()
+    )
+
+
+def _samples(
+    core: Served, rule: Preprocessing, pictures: Sequence[npt.NDArray[np.uint8]]
+) -> list[npt.NDArray[np.float32]]:
+    """The pictures as the function's input, (1, H, W, 3) float32 each, normalised."""
+    if not pictures:
+        raise ExportError("int8: no calibration picture, expected at least one")
+    samples = [picture[None].astype(np.float32) for picture in pictures]
+    for sample in samples:
+        if sample.shape != core.shape:
+            raise ExportError(
+                f"int8: calibration picture of shape {sample.shape[1:]}, expected "
+                f"{core.shape[1:]}: use pocketdet.preprocess.to_input"
+            )
+    # Two corner pixels of one picture pin the input's range to 0..255, also if no picture has
+    # black and white, and with it scale and zero point; the other activations hardly see it.
+    samples[0][0, 0, 0], samples[0][0, -1, -1] = 0, 255
+    return [(sample - np.float32(rule.mean)) / np.float32(rule.scale) for sample in samples]
+
+
+def _refusal(precision: str, error: Exception) -> ExportError:
+    """The converter's message, cut to the lines that name an operation and its layer."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if "error:" in line or " op " in line] or lines
+    return ExportError(
+        f"LiteRT {precision}: the converter refuses this net\n  " + "\n  ".join(telling[:5])
+    )

@@ -1,0 +1,77 @@
+"""The trained net as one TensorFlow function of fixed shape: what every converter starts from."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pocketdet.errors import ExportError
+
+if TYPE_CHECKING:
+    import keras
+
+INPUT = "image"  # name of the picture in every converted file
+
+
+@dataclass(frozen=True)
+class Served:
+    """A function with its weights.
+
+    Attributes:
+        function: tf.function, image (1, H, W, 3) float32 -> raw maps by name.
+        module: tf.Module that owns the weights; the converters find them through it.
+        shape: Of the image.
+    """
+
+    function: Any
+    module: Any
+    shape: tuple[int, int, int, int]
+
+    @property
+    def concrete(self) -> Any:
+        """The traced function; the same object at every call."""
+        return self.function.get_concrete_function()
+
+
+NORMALISATION = "normalise"  # name of every net's first layer
+
+
+def without_normalisation(model: "keras.Model") -> "keras.Model":
+    """The same net, same weights, from the second layer on; its input is a normalised picture.
+
+    Raises:
+        ExportError: The net does not begin with such a layer.
+    """
+    import keras
+
+    if NORMALISATION not in [layer.name for layer in model.layers]:
+        raise ExportError(f"{model.name}: expected a layer {NORMALISATION!r} after the input")
+    return keras.Model(model.get_layer(NORMALISATION).output, model.output, name=model.name)
+
+
+def serve(model: "keras.Model") -> Served:
+    """Wrap a net for conversion.
+
+    Args:
+        model: Built with a batch of 1. A free batch dimension would split the LiteRT file into two
+            XNNPACK partitions and give the ONNX file a new random name at every export.
+
+    Raises:
+        ExportError: The batch size is not 1.
+    """
+    import tensorflow as tf
+
+    shape = tuple(model.inputs[0].shape)
+    if shape[0] != 1:
+        raise ExportError(f"{model.name}: input {shape}, expected a net built with a batch of 1")
+    # The converter freezes only variables that a tf.Module owns. Handing it the Keras model instead
+    # writes a file that gives NaN, without a warning.
+    module = tf.Module()
+    module.owned = [variable.value for variable in model.variables]
+
+    @tf.function(  # type: ignore[untyped-decorator]
+        autograph=False, input_signature=[tf.TensorSpec(shape, tf.float32, name=INPUT)]
+    )
+    def function(image: Any) -> dict[str, Any]:
+        outputs = model(image, training=False)
+        return {name: tf.identity(outputs[name], name=name) for name in sorted(outputs)}
+
+    return Served(function, module, shape)

@@ -1,0 +1,59 @@
+"""The trained net itself: the reference that every converted file is compared with."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pocketdet.detector import decode
+from pocketdet.detector.decode import Floats
+from pocketdet.detector.spec import NetSpec
+from pocketdet.runtimes import Picture, RuntimeMissingError
+
+if TYPE_CHECKING:
+    import keras
+
+
+class KerasRuntime:
+    """A Keras model with the outputs that `NetSpec` describes."""
+
+    name = "Keras"
+    emulated = False
+
+    def __init__(self, model: "keras.Model", spec: NetSpec) -> None:
+        """Wrap a model; it is compiled at the first picture."""
+        self.spec = spec
+        self._model = model
+
+    @classmethod
+    def load(cls, design: Path, trained: Path) -> "KerasRuntime":
+        """Build the net of a design and fill in the trained weights.
+
+        Raises:
+            RuntimeMissingError: Keras is not installed.
+            WeightsError: The weights are not those of the design.
+        """
+        try:
+            import keras  # noqa: F401
+        except ImportError as error:
+            raise RuntimeMissingError(
+                "Keras is not installed: pip install 'pocketdet[pipeline]'"
+            ) from error
+        from pocketdet.detector import net
+
+        # A fixed batch: with a free one, Keras would trace the net again for another size.
+        return cls(net.load(design, trained, batch=1), NetSpec.load(design / "net.json"))
+
+    def raw(self, rgb: Picture) -> dict[str, Floats]:
+        """The raw maps by name, (1, h, w, channels) float32."""
+        outputs = self._model.predict_on_batch(rgb[None].astype(np.float32))
+        return {name: np.asarray(value) for name, value in outputs.items()}
+
+    def candidates(self, outputs: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+        """Boxes and scores, see `Runtime`."""
+        return decode.candidates(outputs, self.spec)
+
+    def __call__(self, rgb: Picture) -> tuple[Floats, Floats]:
+        """Boxes and scores of a picture."""
+        return self.candidates(self.raw(rgb))

@@ -1,0 +1,74 @@
+"""LiteRT: .tflite files, by ai-edge-litert and numpy alone."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pocketdet.detector import decode
+from pocketdet.detector.decode import Floats
+from pocketdet.detector.spec import NetSpec
+from pocketdet.errors import ExportError
+from pocketdet.quiet import quiet
+from pocketdet.runtimes import Picture, RuntimeMissingError, check_shapes
+
+
+class LiteRTRuntime:
+    """A .tflite file with a float32 or uint8 picture as input."""
+
+    name = "LiteRT"
+    emulated = False
+
+    def __init__(self, path: Path, spec: NetSpec) -> None:
+        """Load the file; one thread, so that times are steady and comparable.
+
+        Raises:
+            RuntimeMissingError: ai-edge-litert is not installed.
+            ExportError: The file is broken or of another net.
+        """
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise RuntimeMissingError(
+                "LiteRT is not installed: pip install 'pocketdet[runtime]'"
+            ) from error
+        self.spec = spec
+        try:
+            # From bytes: a path with letters beyond ASCII fails on some systems.
+            content = path.read_bytes()
+            with quiet():  # it announces its delegate
+                self._interpreter = Interpreter(model_content=content, num_threads=1)
+                self._interpreter.allocate_tensors()
+            (signature,) = self._interpreter.get_signature_list()
+            runner = self._interpreter.get_signature_runner(signature)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ExportError(f"{path}: LiteRT cannot load it: {error}") from error
+        details = {**runner.get_input_details(), **runner.get_output_details()}
+        check_shapes(path, {n: tuple(map(int, d["shape"])) for n, d in details.items()}, spec)
+        self._input = details.pop("image")
+        self._outputs = {name: int(detail["index"]) for name, detail in details.items()}
+
+    def run(self, rgb: Picture) -> None:
+        """Run the net and leave its outputs in the interpreter; what a latency is measured of."""
+        self._interpreter.set_tensor(
+            self._input["index"], rgb[None].astype(self._input["dtype"], copy=False)
+        )
+        self._interpreter.invoke()
+
+    def raw(self, rgb: Picture) -> dict[str, Floats]:
+        """The raw maps by name, (1, h, w, channels) float32."""
+        self.run(rgb)
+        # get_tensor copies: the interpreter's own memory changes at the next call.
+        return {name: self._interpreter.get_tensor(i) for name, i in self._outputs.items()}
+
+    def candidates(self, outputs: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+        """Boxes and scores, see `Runtime`."""
+        return decode.candidates(outputs, self.spec)
+
+    def __call__(self, rgb: Picture) -> tuple[Floats, Floats]:
+        """Boxes and scores of a picture."""
+        return self.candidates(self.raw(rgb))
+
+    @property
+    def partitions(self) -> int:
+        """Pieces of the graph that XNNPACK runs; 1 means all of it without a change of hands."""
+        operations = self._interpreter._get_ops_details()
+        return sum(operation["op_name"] == "DELEGATE" for operation in operations)

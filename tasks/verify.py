@@ -1,0 +1,64 @@
+"""Run every converted file on test pictures and hold it against the trained net."""
+
+import os
+from pathlib import Path
+
+from pocketdet.config import Params
+from pocketdet.dataset import Dataset
+from pocketdet.detector.decode import OperatingPoint
+from pocketdet.errors import ExportError
+from pocketdet.exporting import ledger
+from pocketdet.exporting.contract import Contract
+from pocketdet.exporting.verify import Effort
+from pocketdet.exporting.verify import verify as run_all
+from pocketdet.quiet import quiet
+from pocketdet.runtimes import open_runtime
+from tasks.stage import say, stage
+
+
+@stage(outs=("report",))
+def verify(
+    params: Params,
+    raw: Path,
+    dataset: Path,
+    subsets: Path,
+    design: Path,
+    trained: Path,
+    converted: Path,
+    report: Path,
+) -> None:
+    """Compare tensors, boxes and AP; fail if a file is further from the net than params allow."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    section, scoring = params.verify, params.evaluate
+    test = (subsets / "test.txt").read_text(encoding="utf-8").splitlines()
+    with quiet():
+        net = open_runtime(design, trained)
+    rows, net_ap = run_all(
+        Dataset.load(dataset / "dataset.json").subset(test),
+        raw,
+        Contract.load(converted / "contract.json"),
+        converted,
+        net,
+        OperatingPoint(scoring.score_min, scoring.nms_iou, scoring.max_detections),
+        Effort(section.images, section.coreml_images),
+        section.max_ap_drop,
+        say,
+    )
+    say(ledger.as_text(rows))
+    for row in rows:
+        if row.ops:
+            say(f"{row.variant}: {row.ops}")
+    if problems := list(ledger.failures(rows, section.max_ap_drop, section.max_lost)):
+        raise ExportError(
+            f"{len(problems)} checks fail, see the ledger above\n  "
+            + "\n  ".join(problems)
+            + "\nraise the limit in params.yaml, or improve the file: more calibration pictures "
+            "(convert.calibration_images) help int8"
+        )
+    report.mkdir()
+    (report / "ledger.csv").write_text(ledger.as_csv(rows), encoding="utf-8")
+    (report / "ledger.json").write_text(ledger.as_json(rows, net_ap), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    verify()

@@ -1,0 +1,133 @@
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from pocketdet.detector.spec import NetSpec
+from pocketdet.errors import ExportError
+from pocketdet.exporting import delegates, flatbuffer, litert
+from pocketdet.exporting.contract import Contract
+from pocketdet.exporting.served import Served
+from pocketdet.preprocess import Preprocessing
+from pocketdet.quiet import quiet
+from pocketdet.runtimes import Runtime, open_runtime
+from pocketdet.runtimes.litert import LiteRTRuntime
+
+PRECISIONS = ("fp32", "fp16", "int8")
+RULE = Preprocessing((96, 64))
+Pictures = list[npt.NDArray[np.uint8]]
+
+
+@pytest.mark.parametrize(
+    ("precision", "tolerance"),
+    [("fp32", 1e-5), ("fp16", 2e-3), ("int8", 0.04)],  # of the outputs' standard deviation
+)
+def test_equals_the_net(
+    tiny_net: Runtime,
+    tiny_converted: Path,
+    tiny_spec: NetSpec,
+    tiny_pictures: Pictures,
+    precision: str,
+    tolerance: float,
+) -> None:
+    file = open_runtime(tiny_converted / f"{precision}.tflite", tiny_spec)
+    for picture in tiny_pictures[-3:]:  # not among the calibration pictures
+        expected, found = tiny_net.raw(picture), file.raw(picture)
+        assert expected.keys() == found.keys()
+        for name, value in expected.items():
+            assert found[name].dtype == np.float32
+            assert value.std() > 0.1, "a constant output would prove nothing"
+            difference = np.abs(value - found[name])
+            assert difference.mean() < tolerance * value.std(), name
+
+
+def test_sizes_shrink_as_promised(tiny_converted: Path) -> None:
+    fp32, fp16, int8 = (
+        flatbuffer.read(tiny_converted / f"{p}.tflite").weight_bytes for p in PRECISIONS
+    )
+    assert fp16 == pytest.approx(fp32 / 2, rel=0.02)
+    assert int8 < 0.4 * fp32
+
+
+def test_int8_takes_plain_pixels_and_has_a_scale_per_channel(tiny_converted: Path) -> None:
+    graph = flatbuffer.read(tiny_converted / "int8.tflite")
+    (picture,) = (graph.tensors[i] for i in graph.inputs.values())
+    assert (picture.dtype, picture.scale, picture.zero_point) == ("uint8", 1 / 128, 127)
+    assert graph.operations[0].kind == "QUANTIZE"  # uint8 to int8
+    assert graph.operations[1].kind == "CONV_2D", "the normalisation is no layer"
+    assert all(graph.tensors[i].dtype == "float32" for i in graph.outputs.values())
+    convolution = next(op for op in graph.operations if op.kind == "CONV_2D")
+    assert graph.tensors[convolution.inputs[1]].dtype == "int8"
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(tiny_converted / "int8.tflite"))
+    details = interpreter.get_tensor_details()[convolution.inputs[1]]
+    assert len(details["quantization_parameters"]["scales"]) == details["shape"][0] > 1
+
+
+def test_the_contract_describes_the_files(tiny_converted: Path, tiny_spec: NetSpec) -> None:
+    contract = Contract.load(tiny_converted / "contract.json")
+    assert contract.net == tiny_spec
+    assert [v.name for v in contract.variants] == ["fp32", "fp16", "int8", "onnx", "coreml"]
+    names = {f"{kind}_{s}" for kind in ("scores", "boxes") for s in (8, 16, 32)}
+    for name, dtype in (("fp32", "float32"), ("fp16", "float32"), ("int8", "uint8")):
+        variant = contract.variant(name)
+        (picture,) = variant.inputs
+        assert (picture.name, picture.shape, picture.dtype) == ("image", (1, 64, 96, 3), dtype)
+        assert {output.name for output in variant.outputs} == names
+        # An app that reads outputs by index instead of by name needs their order to be the file's.
+        from ai_edge_litert.interpreter import Interpreter
+
+        details = Interpreter(str(tiny_converted / variant.file)).get_output_details()
+        assert [o.shape for o in variant.outputs] == [tuple(d["shape"]) for d in details]
+
+
+def test_what_xnnpack_takes_is_one_piece(tiny_converted: Path, tiny_spec: NetSpec) -> None:
+    for precision in PRECISIONS:
+        path = tiny_converted / f"{precision}.tflite"
+        outside = delegates.outside(flatbuffer.read(path))["XNNPACK"]
+        pieces = LiteRTRuntime(path, tiny_spec).partitions
+        assert pieces == 1 if not outside else pieces > 1
+
+
+def test_calibration_is_checked() -> None:
+    served = Served(None, None, (1, 64, 96, 3))
+    with pytest.raises(ExportError, match="no calibration picture"):
+        litert._samples(served, RULE, [])
+    with pytest.raises(ExportError, match=r"shape \(32, 96, 3\), expected \(64, 96, 3\)"):
+        litert._samples(served, RULE, [np.zeros((32, 96, 3), np.uint8)])
+
+
+def test_calibration_spans_all_pixel_values_and_leaves_the_pictures_alone() -> None:
+    picture = np.full((64, 96, 3), 100, np.uint8)
+    (sample,) = litert._samples(Served(None, None, (1, 64, 96, 3)), RULE, [picture])
+    assert (sample.min(), sample.max()) == (-127 / 128, 1)
+    assert (picture == 100).all()
+
+
+def test_a_layer_that_litert_lacks_is_named() -> None:
+    with quiet():
+        import tensorflow as tf
+
+    shape = (1, 4, 4, 3)
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)], autograph=False)
+    def function(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"out": tf.raw_ops.Betainc(a=image, b=image, x=image, name="strange_layer")}
+
+    with pytest.raises(ExportError, match="Betainc"), quiet():
+        litert.convert(Served(function, tf.Module(), shape), "fp32")
+
+
+def test_what_is_no_litert_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "int8.tflite").write_bytes(b"no flatbuffer")
+    with pytest.raises(ExportError, match="not a LiteRT file"):
+        litert.describe(tmp_path / "int8.tflite", RULE)
+
+
+def test_an_int8_file_that_needs_other_pixels_is_refused(tiny_converted: Path) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(ExportError, match="would have to requantise"):
+        litert.describe(tiny_converted / "int8.tflite", replace(RULE, mean=128.0))
