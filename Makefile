@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-slow lint deps reproduce server lock
+.PHONY: help env run test test-slow lint deps reproduce lock
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,6 +30,9 @@ test: $(READY) lint  ## all quick checks and tests
 
 test-slow: $(READY)  ## the tests that take minutes
 	python -m pytest -m slow
+
+reproduce: $(READY)  ## show that DVC and Prefect, in two clones, give the same bytes
+	python -m pytest -m slow tests/test_reproduce.py
 
 lint: $(READY)
 	ruff check .

@@ -11,9 +11,9 @@ And a copy of an old picture joins that picture's group, and moves it if its own
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
-from pocketdet.dataset import Dataset, Image
+from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.errors import DatasetError
 
 NAMES = ("train", "val", "test")
@@ -102,8 +102,10 @@ def digest(images: Iterable[Image], contents: Mapping[str, str]) -> str:
         contents: Content hash by image path.
     """
     total = hashlib.sha256()
+    names = [field.name for field in fields(Box)]  # asdict copies deeply, at ten times the cost
     for image in sorted(images, key=lambda image: image.path):
-        row = [image.path, contents[image.path], [asdict(box) for box in image.boxes]]
+        boxes = [{name: getattr(box, name) for name in names} for box in image.boxes]
+        row = [image.path, contents[image.path], boxes]
         total.update(json.dumps(row, sort_keys=True).encode() + b"\n")
     return total.hexdigest()
 

@@ -11,18 +11,32 @@ with `ignore_reason`, `occlusion`, `truncation`; on an image `subset`.
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.errors import DatasetError
-from pocketdet.formats.files import read_text, safe, walk
-from pocketdet.formats.lists import subset_of
-from pocketdet.formats.pictures import Pictures, upright_size
+from pocketdet.formats.files import read_text, safe
+from pocketdet.formats.lists import SAFE_NAME, subset_of
+from pocketdet.formats.pictures import Frame
 from pocketdet.formats.placing import place
-from pocketdet.formats.rows import DONT_CARE, Finding, ReadResult, Rows, level, number, share
+from pocketdet.formats.rows import (
+    DONT_CARE,
+    SIDECAR,
+    Finding,
+    ReadResult,
+    Rows,
+    level,
+    number,
+    share,
+)
+from pocketdet.formats.source import USUAL, ReadRules, Source
 
+UNREAD = ("segmentation", "keypoints")  # of an annotation
+SHOWN = 60  # characters around an error
 # Where the annotation file may lie; the first pattern that matches anything wins.
 PLACES = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -36,29 +50,38 @@ PLACES = tuple(
 )
 
 
-def read(folder: Path) -> ReadResult:
-    """Read a folder in COCO's layout.
+def read(folder: Path, rules: ReadRules = USUAL) -> ReadResult:
+    """Read a folder in COCO's layout, or one annotation file.
 
     Raises:
         DatasetError: No or no unambiguous annotation file; not JSON, or with a key twice; an
             image without file or with an id twice; a category id that no category has.
     """
-    files = walk(folder)
-    names = _annotation_files(folder, files)
-    reading = _Reading(folder, Pictures(folder, files))
+    if folder.is_file():
+        source, names = Source.open(folder.parent, rules), [folder.name]
+    else:
+        source = Source.open(folder, rules)
+        names = _annotation_files(folder, source.files)
+    reading = _Reading(source)
     for name in names:
         reading.file(name, subset_of(name) if len(names) > 1 else "")
-    for path in reading.pictures.unused(reading.paths):
-        reading.findings.append(Finding(path, "picture", "picture without annotation", boxes=0))
+    negatives = source.negatives(reading.paths, f"record in {names[0]}", "leave out")
     return ReadResult(
-        Dataset(tuple(reading.classes), tuple(reading.images)),
-        tuple(reading.findings),
-        tuple(reading.files),
+        Dataset(tuple(reading.classes), (*reading.images, *negatives)),
+        tuple(source.findings),
+        (*reading.files, *(image.path for image in negatives)),
+        source.unread,
     )
 
 
-def write(dataset: Dataset, folder: Path, images: Path | None = None) -> tuple[Finding, ...]:
-    """Write `annotations.json`, and the pictures into `images/`; see `pocketdet.formats.write`."""
+def write(
+    dataset: Dataset, folder: Path, images: Path | None = None
+) -> tuple[list[str], tuple[Finding, ...]]:
+    """Write `annotations.json`, and the pictures into `images/`.
+
+    Returns:
+        Path of each image, and what the format cannot hold; see `pocketdet.formats.write`.
+    """
     labels = list(dataset.classes)
     if any(box.label == DONT_CARE for image in dataset for box in image.boxes):
         labels.append(DONT_CARE)
@@ -84,7 +107,7 @@ def write(dataset: Dataset, folder: Path, images: Path | None = None) -> tuple[F
         for key, rows in parts
     )
     (folder / "annotations.json").write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
-    return ()
+    return paths, ()
 
 
 def _row(box: Box, box_id: int, image_id: int, category_id: int) -> dict[str, Any]:
@@ -112,20 +135,19 @@ def _row(box: Box, box_id: int, image_id: int, category_id: int) -> dict[str, An
 class _Reading:
     """The state of reading one source out of one or several files."""
 
-    folder: Path
-    pictures: Pictures
+    source: Source
     classes: list[str] = field(default_factory=list)
     images: list[Image] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
     paths: set[str] = field(default_factory=set)
 
     def file(self, name: str, subset: str) -> None:
         """Add what one annotation file holds."""
-        path = self.folder / name
-        raw = _load(path)
+        path = self.source.folder / name
+        rows = self.source.rows(name)
+        raw = _load(path, self.source.unread)
         labels: dict[Any, str] = {}
-        for n, row in enumerate(_rows(path, raw, "categories"), 1):
+        for n, row in enumerate(_records(path, raw, "categories"), 1):
             label = row.get("name")
             if not isinstance(label, str) or not label.strip() or not _is_text(label):
                 raise DatasetError(f"{path}: category {n}: expected a name, found {row}")
@@ -134,81 +156,118 @@ class _Reading:
             if label not in self.classes and label != DONT_CARE:
                 self.classes.append(label)
         records: dict[Any, dict[str, Any]] = {}
-        for n, row in enumerate(_rows(path, raw, "images"), 1):
+        for n, row in enumerate(_records(path, raw, "images"), 1):
             key = _id(path, row, "id", f"image {n}")
             if key in records:
-                raise DatasetError(f"{path}: image {n}: id {key!r} is used twice")
-            records[key] = row
-        boxes = self._boxes_by_image(path, raw, records)
-        for key, row in records.items():
-            self._image(name, key, row, boxes.get(key, []), labels, subset)
-
-    def _boxes_by_image(
-        self, path: Path, raw: dict[str, Any], records: dict[Any, dict[str, Any]]
-    ) -> dict[Any, list[dict[str, Any]]]:
-        """Annotations by image id; those of no image or with an id twice are dropped."""
-        rows = Rows(path.relative_to(self.folder).as_posix(), self.findings)
-        by_image: dict[Any, list[dict[str, Any]]] = {}
-        seen: set[Any] = set()
-        for n, row in enumerate(_rows(path, raw, "annotations"), 1):
-            record = f"annotation {row.get('id', f'number {n}')}"
-            key = _id(path, row, "image_id", record)
-            if row.get("id") is not None:
-                own = _id(path, row, "id", record)
-                if own in seen:
-                    rows.drop(record, "duplicate id")
-                    continue
-                seen.add(own)
-            if key not in records:
-                rows.drop(record, "unknown image id", repr(key))
+                error = DatasetError(f"{path}: image {n}: id {key!r} is used twice")
+                rows.doubt(error, f"image {n}", "duplicate id", 0)
                 continue
-            by_image.setdefault(key, []).append(row)
-        return by_image
+            records[key] = row
+        by_image: dict[Any, list[_Row]] = {key: [] for key in records}
+        for annotation in _distinct(path, rows, _records(path, raw, "annotations")):
+            if annotation.image_id not in by_image:
+                rows.drop(annotation.record, "unknown image id", repr(annotation.image_id))
+            else:
+                by_image[annotation.image_id].append(annotation)
+        for key, record in records.items():
+            self._image(rows, f"image {key}", record, by_image[key], labels, subset)
 
     def _image(
         self,
-        name: str,
-        key: Any,
+        rows: Rows,
+        record: str,
         row: dict[str, Any],
-        annotations: list[dict[str, Any]],
+        annotations: list["_Row"],
         labels: dict[Any, str],
         subset: str,
     ) -> None:
         """Add one image with its boxes."""
-        file = self.folder / name
-        rows = Rows(name, self.findings)
-        record = f"image {key}"
-        file_name = safe(row.get("file_name"), file, record)
-        beside = name.rpartition("/")[0]
-        path = self.pictures.named(file_name, ("images", beside, ""), file, record)
-        if path in self.paths:
-            raise DatasetError(f"{file}: {record}: {file_name!r} is also another image's file")
-        self.paths.add(path)
-        size_wh = upright_size(self.folder / path)
-        stated = (number(row.get("width")), number(row.get("height")))
-        if all(side > 0 for side in stated) and stated != size_wh:
-            rows.size_differs(record, stated, size_wh, len(annotations))
+        source, boxes = self.source, len(annotations)
+        file = source.folder / rows.file
+        beside = rows.file.rpartition("/")[0]
+        name = rows.attempt(
+            lambda: safe(row.get("file_name"), file, record), record, "unsafe file name", boxes
+        )
+        if name is None:
             return
-        boxes = []
+        path = rows.attempt(
+            lambda: source.pictures.named(name, ("images", beside, ""), file, record),
+            record, "picture not found", boxes,
+        )  # fmt: skip
+        if path is None:
+            return
+        if path in self.paths:
+            error = DatasetError(f"{file}: {record}: {name!r} is also another image's file")
+            rows.doubt(error, record, "picture annotated twice", boxes)
+            return
+        self.paths.add(path)
+        frame = source.frame(path, rows, record, boxes)
+        stated = (number(row.get("width")), number(row.get("height")))
+        if frame is None or not rows.fits(record, stated, frame, boxes):
+            return
+        kept = []
         for annotation in annotations:
-            what = f"annotation {annotation.get('id', '')} of {record}"
-            label = labels.get(_id(file, annotation, "category_id", what))
-            if label is None:
-                raise DatasetError(
-                    f"{file}: {what}: category_id {annotation.get('category_id')!r} is no "
-                    f"category; expected one of {sorted(labels, key=str)}"
-                )
-            box = _box(rows, what, label, annotation, size_wh)
-            if box is not None:
-                boxes.append(box)
+            what = f"{annotation.record} of {record}"
+            label = _label(file, rows, labels, annotation.fields, what)
+            if label is not None:
+                kept.append(_box(rows, what, label, annotation.fields, frame))
         subset = str(row.get("subset", subset))
-        self.images.append(Image(path, size_wh, tuple(boxes), subset=subset))
-        self.files.append(name)
+        if subset and not SAFE_NAME.fullmatch(subset):
+            error = DatasetError(
+                f"{file}: {record}: subset {subset!r}: expected letters and digits"
+            )
+            rows.doubt(error, record, "unsafe file name", boxes)
+            return
+        self.images.append(Image(path, frame.upright_wh, tuple(filter(None, kept)), subset=subset))
+        self.files.append(rows.file)
 
 
-def _box(
-    rows: Rows, record: str, label: str, row: dict[str, Any], size_wh: tuple[int, int]
-) -> Box | None:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An annotation: how findings call it, its image, its fields."""
+
+    record: str
+    image_id: int | str
+    fields: dict[str, Any]
+
+
+def _distinct(path: Path, rows: Rows, records: list[dict[str, Any]]) -> Iterator[_Row]:
+    """The annotations without those whose id another one has."""
+    seen: set[int | str] = set()
+    for n, row in enumerate(records, 1):
+        record = f"annotation {row.get('id', f'number {n}')}"
+        try:
+            image_id = _id(path, row, "image_id", record)
+            own = None if row.get("id") is None else _id(path, row, "id", record)
+        except DatasetError as error:
+            rows.doubt(error, record, "malformed row", 1)
+            continue
+        if own is not None:
+            if own in seen:
+                rows.drop(record, "duplicate id")
+                continue
+            seen.add(own)
+        yield _Row(record, image_id, row)
+
+
+def _label(
+    file: Path, rows: Rows, labels: dict[Any, str], row: dict[str, Any], record: str
+) -> str | None:
+    """Class name of an annotation, or None when it was dropped for having none."""
+    try:
+        label = labels.get(_id(file, row, "category_id", record))
+        if label is not None:
+            return label
+        raise DatasetError(
+            f"{file}: {record}: category_id {row.get('category_id')!r} is no category; "
+            f"expected one of {sorted(labels, key=str)}"
+        )
+    except DatasetError as error:
+        rows.doubt(error, record, "unknown class", 1)
+        return None
+
+
+def _box(rows: Rows, record: str, label: str, row: dict[str, Any], frame: Frame) -> Box | None:
     bbox = row.get("bbox")
     if not isinstance(bbox, list) or len(bbox) != 4:
         rows.drop(record, "malformed row", f"bbox {bbox!r}")
@@ -225,7 +284,7 @@ def _box(
         record,
         label,
         (x, y, x + w, y + h),
-        size_wh,
+        frame,
         ignore=ignore,
         occlusion=level(number(row.get("occlusion"))),
         truncation=share(number(row.get("truncation"))),
@@ -235,7 +294,7 @@ def _box(
 def _annotation_files(folder: Path, files: list[str]) -> list[str]:
     """The JSON file of the source, or its several official subsets."""
     for pattern in PLACES:
-        found = [path for path in files if pattern.fullmatch(path)]
+        found = [path for path in files if pattern.fullmatch(path) and path != SIDECAR]
         subsets = {subset_of(path) for path in found} - {""}
         if len(found) == 1 or (found and len(subsets) == len(found)):
             return found
@@ -247,8 +306,13 @@ def _annotation_files(folder: Path, files: list[str]) -> list[str]:
     raise DatasetError(f"{folder}: expected annotations.json or annotations/*.json, found none")
 
 
-def _load(path: Path) -> dict[str, Any]:
-    """The JSON object of a file, without segmentations: they are most of its size."""
+def _load(path: Path, unread: Counter[str]) -> dict[str, Any]:
+    """The JSON object of a file, without segmentations: they are most of its size.
+
+    Args:
+        path: Of the file.
+        unread: Counts what is left out.
+    """
 
     def whole(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         row = dict(pairs)
@@ -256,11 +320,21 @@ def _load(path: Path) -> dict[str, Any]:
             names = [key for key, _ in pairs]
             twice = next(key for key in names if names.count(key) > 1)
             raise DatasetError(f"{path}: key {twice!r} twice in record {str(row)[:120]}")
-        row.pop("segmentation", None)
+        for name in UNREAD:
+            if name in row and row.pop(name):
+                unread[name] += 1
         return row
 
+    text = read_text(path)
     try:
-        raw = json.loads(read_text(path), object_pairs_hook=whole)
+        raw = json.loads(text, object_pairs_hook=whole)
+    except json.JSONDecodeError as error:
+        byte = len(text[: error.pos].encode("utf-8", "surrogatepass"))
+        near = text[max(0, error.pos - SHOWN) : error.pos + SHOWN]
+        raise DatasetError(
+            f"{path}: not JSON: byte {byte}, line {error.lineno} column {error.colno}: "
+            f"{error.msg}, in {near!r}"
+        ) from None
     except (ValueError, RecursionError) as error:
         raise DatasetError(f"{path}: not JSON: {error}") from error
     if not isinstance(raw, dict):
@@ -268,7 +342,7 @@ def _load(path: Path) -> dict[str, Any]:
     return raw
 
 
-def _rows(path: Path, raw: dict[str, Any], key: str) -> list[dict[str, Any]]:
+def _records(path: Path, raw: dict[str, Any], key: str) -> list[dict[str, Any]]:
     rows = raw.get(key)
     if not isinstance(rows, list):
         raise DatasetError(f"{path}: expected a list {key!r}, found {type(rows).__name__}")

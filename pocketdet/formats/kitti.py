@@ -9,17 +9,18 @@
 Row: type, truncated 0..1, occluded 0..3, alpha, left, top, right, bottom, then 7 numbers of the
 box in space, which are not read and are written as the devkit's "unknown". Layout: `label_2/*.txt`,
 `image_2/`, official lists `ImageSets/{train,val,trainval,test}.txt`. DontCare becomes ignore, for
-any class; every other ignored box is written as DontCare, which loses its label and reason.
+any class; every other ignored box is written as DontCare, which loses its label and reason unless
+`pocketdet.json` holds them.
 """
 
 import math
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.errors import DatasetError
-from pocketdet.formats.files import read_text, walk
-from pocketdet.formats.lists import list_files, official_lists, refuse_leftovers, write_lists
-from pocketdet.formats.pictures import Pictures, upright_size
+from pocketdet.formats.lists import official_lists, write_lists
+from pocketdet.formats.pictures import Frame
 from pocketdet.formats.placing import label_path, place
 from pocketdet.formats.rows import (
     DONT_CARE,
@@ -31,50 +32,78 @@ from pocketdet.formats.rows import (
     number,
     share,
 )
+from pocketdet.formats.source import USUAL, ReadRules, Source
 
 FIELDS = 15
-UNKNOWN_3D = "-1 -1 -1 -1000 -1000 -1000 -10"  # height, width, length, x, y, z, rotation
+UNKNOWN_3D = (-1, -1, -1, -1000, -1000, -1000, -10)  # height, width, length, x, y, z, rotation
+EXPECTED = "label_2/*.txt"
 
 
-def read(folder: Path) -> ReadResult:
+def read(folder: Path, rules: ReadRules = USUAL) -> ReadResult:
     """Read a folder in KITTI's layout.
 
     Raises:
         DatasetError: No label file; a picture without label file or a label file without picture;
             a list that names neither.
     """
-    files = walk(folder)
-    pictures = Pictures(folder, files)
-    labels = [p for p in files if "/label_2/" in f"/{p.lower()}" and p.lower().endswith(".txt")]
+    source = Source.open(folder, rules)
+    labels = [
+        path
+        for path in source.files
+        if "/label_2/" in f"/{path.lower()}" and path.lower().endswith(".txt")
+    ]
     if not labels:
-        raise DatasetError(f"{folder}: expected label_2/*.txt, found none")
-    findings: list[Finding] = []
+        raise DatasetError(f"{folder}: expected {EXPECTED}, found none")
     images: list[Image] = []
-    subsets = official_lists(folder, list_files(files, "ImageSets"))
+    kept: list[str] = []
+    used: list[str] = []
+    subsets = official_lists(source, "ImageSets")
     for label in labels:
-        file = folder / label
-        path = pictures.of_label(label, ("label_2", "image_2"), file)
-        if path is None:
-            raise DatasetError(f"{file}: picture {file.stem}.png not found below {folder}; add it")
-        size_wh = upright_size(folder / path)
-        rows = Rows(label, findings)
-        lines = enumerate(read_text(file).splitlines(), 1)
-        boxes = [_box(rows, f"line {n}", line, size_wh) for n, line in lines if line.strip()]
         subset = subsets.pop(PurePosixPath(label).stem, "")
-        images.append(Image(path, size_wh, tuple(filter(None, boxes)), subset=subset))
-    used = [image.path for image in images]
-    refuse_leftovers(folder, pictures.unused(used), list(subsets), "label_2/*.txt")
+        path, image = _image(source, label)
+        if path is not None:
+            used.append(path)
+        if image is not None:
+            images.append(replace(image, subset=subset))
+            kept.append(label)
+    negatives = source.negatives(used, EXPECTED, "refuse")
+    source.refuse_ids("ImageSets", subsets, EXPECTED)
     classes = {box.label for image in images for box in image.boxes} - {DONT_CARE}
     return ReadResult(
-        Dataset(tuple(sorted(classes)), tuple(images)), tuple(findings), tuple(labels)
+        Dataset(tuple(sorted(classes)), (*images, *negatives)),
+        tuple(source.findings),
+        (*kept, *(image.path for image in negatives)),
+        source.unread,
     )
 
 
-def write(dataset: Dataset, folder: Path, images: Path | None = None) -> tuple[Finding, ...]:
-    """Write `label_2/`, and the pictures into `image_2/`; see `pocketdet.formats.write`."""
+def _image(source: Source, label: str) -> tuple[str | None, Image | None]:
+    """The picture of a label file, and the image with its boxes; None where it was dropped."""
+    rows = source.rows(label)
+    text = source.text(rows)
+    lines = [(n, line) for n, line in enumerate((text or "").splitlines(), 1) if line.strip()]
+    path = source.picture_of(rows, ("label_2", "image_2"), ".png", len(lines))
+    if path is None or text is None:
+        return path, None
+    frame = source.frame(path, rows, "file", len(lines))
+    if frame is None:
+        return path, None
+    boxes = (_box(source, rows, f"line {n}", line, frame) for n, line in lines)
+    return path, Image(path, frame.upright_wh, tuple(filter(None, boxes)))
+
+
+def write(
+    dataset: Dataset, folder: Path, images: Path | None = None
+) -> tuple[list[str], tuple[Finding, ...]]:
+    """Write `label_2/`, and the pictures into `image_2/`.
+
+    Returns:
+        Path of each image, and what the format cannot hold; see `pocketdet.formats.write`.
+    """
     lost: list[Finding] = []
     lists: dict[str, list[str]] = {}
-    for image, path in zip(dataset, place(dataset, folder, "image_2", images), strict=True):
+    paths = place(dataset, folder, "image_2", images)
+    for image, path in zip(dataset, paths, strict=True):
         label = label_path(path, "label_2", ".txt")
         for number_, box in enumerate(image.boxes, 1):
             if box.ignore and box.label != DONT_CARE:
@@ -88,10 +117,10 @@ def write(dataset: Dataset, folder: Path, images: Path | None = None) -> tuple[F
         if image.subset:
             lists.setdefault(image.subset, []).append(target.stem)
     write_lists(folder / "ImageSets", lists)
-    return tuple(lost)
+    return paths, tuple(lost)
 
 
-def _box(rows: Rows, record: str, line: str, size_wh: tuple[int, int]) -> Box | None:
+def _box(source: Source, rows: Rows, record: str, line: str, frame: Frame) -> Box | None:
     # From the right, so that a type may hold spaces ("traffic light"); a 16th field is a score.
     fields = line.rsplit(maxsplit=FIELDS - 1)
     words = line.split()
@@ -103,11 +132,13 @@ def _box(rows: Rows, record: str, line: str, size_wh: tuple[int, int]) -> Box | 
     label = fields[0].strip()
     truncation, occlusion, _, *sides = map(number, fields[1:8])
     known = label != DONT_CARE
+    if known and any(number(field) not in UNKNOWN_3D for field in fields[8:]):
+        source.unread["box in space"] += 1
     return rows.box(
         record,
         label,
         sides,
-        size_wh,
+        frame,
         ignore="" if known else DONT_CARE,
         occlusion=level(occlusion) if known else None,
         truncation=share(truncation) if known else None,
@@ -116,8 +147,9 @@ def _box(rows: Rows, record: str, line: str, size_wh: tuple[int, int]) -> Box | 
 
 def _line(box: Box) -> str:
     sides = " ".join(map(decimal, box.xyxy))
+    unknown = " ".join(map(str, UNKNOWN_3D))
     if box.ignore:
-        return f"{DONT_CARE} -1 -1 -10 {sides} {UNKNOWN_3D}\n"
-    truncation = "-1" if box.truncation is None else f"{box.truncation:g}"
+        return f"{DONT_CARE} -1 -1 -10 {sides} {unknown}\n"
+    truncation = "-1" if box.truncation is None else f"{box.truncation:.12g}"
     occlusion = "-1" if box.occlusion is None else str(box.occlusion)
-    return f"{box.label} {truncation} {occlusion} -10 {sides} {UNKNOWN_3D}\n"
+    return f"{box.label} {truncation} {occlusion} -10 {sides} {unknown}\n"

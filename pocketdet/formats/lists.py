@@ -7,11 +7,13 @@ from pathlib import Path, PurePosixPath
 from pocketdet.errors import DatasetError
 from pocketdet.formats.files import read_text
 from pocketdet.formats.pictures import PICTURE_SUFFIXES
+from pocketdet.formats.source import Source
 
 LIST_NAMES = ("trainval", "train", "val", "test")
 SUBSET_WORD = re.compile(
     r"(?:^|[_\-./])(trainval|train|valid|validation|val|test)(?:\d{4})?(?=$|[_\-./])", re.IGNORECASE
 )
+SAFE_NAME = re.compile(r"[\w-]+")  # of a subset: it becomes the name of a file or folder
 SUBSET_NAMES = {"valid": "val", "validation": "val"}
 
 
@@ -32,20 +34,25 @@ def list_files(paths: Iterable[str], below: str) -> list[str]:
     ]
 
 
-def official_lists(folder: Path, lists: Iterable[str]) -> dict[str, str]:
+def official_lists(source: Source, below: str) -> dict[str, str]:
     """Picture id -> subset, from list files train.txt, val.txt, trainval.txt, test.txt.
 
     An id in trainval alone gets "trainval": either of the two, but never test.
+
+    Args:
+        source: Its folder and files.
+        below: Folder of the lists ("ImageSets/Main").
 
     Raises:
         DatasetError: One id is in two of train, val and test.
     """
     subset: dict[str, str] = {}
-    by_name = {PurePosixPath(path).stem.lower(): path for path in lists}
+    by_name = {PurePosixPath(path).stem.lower(): path for path in list_files(source.files, below)}
     for name in LIST_NAMES:
         if name not in by_name:
             continue
-        for line in read_text(folder / by_name[name]).splitlines():
+        file = source.folder / by_name[name]
+        for line in read_text(file).splitlines():
             key = line.strip()
             if not key:
                 continue
@@ -53,10 +60,11 @@ def official_lists(folder: Path, lists: Iterable[str]) -> dict[str, str]:
                 key = str(PurePosixPath(key).with_suffix(""))
             before = subset.get(key, name)
             if before != name and (before != "trainval" or name == "test"):
-                raise DatasetError(
-                    f"{folder / by_name[name]}: {key} is also in {by_name[before]}; "
-                    "a picture belongs to one list"
+                error = DatasetError(
+                    f"{file}: {key} is also in {by_name[before]}; a picture belongs to one list"
                 )
+                source.rows(by_name[name]).doubt(error, key, "in two official lists", 0)
+                continue
             subset[key] = name
     return subset
 
@@ -66,23 +74,3 @@ def write_lists(folder: Path, lists: dict[str, list[str]]) -> None:
     for name, ids in sorted(lists.items()):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.txt").write_text("\n".join([*ids, ""]), encoding="utf-8")
-
-
-def refuse_leftovers(folder: Path, pictures: list[str], ids: list[str], expected: str) -> None:
-    """Refuse pictures without a label file and listed ids without either.
-
-    A missing label file is not "no objects": that is an empty label file.
-
-    Raises:
-        DatasetError: There are some.
-    """
-    if pictures:
-        raise DatasetError(
-            f"{folder}: {len(pictures)} pictures have no {expected}, first {pictures[0]}; write an "
-            "annotation without objects where there is none to see, or remove the picture"
-        )
-    if ids:
-        raise DatasetError(
-            f"{folder}: {len(ids)} pictures of the official lists have no {expected}, "
-            f"first {ids[0]}; add them or shorten the list"
-        )

@@ -3,7 +3,9 @@
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from PIL import Image as PIL
 
@@ -13,6 +15,44 @@ from pocketdet.preprocess import DAMAGED, MAX_PIXELS
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 EXIF_ORIENTATION = 0x0112
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+Orientation = Literal["upright", "stored"]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The pixels that an annotator saw.
+
+        stored, w x h      EXIF 6: the camera was turned,       upright, h x w
+        +-----------+      the picture is shown a quarter       +-----+
+        | a         |      to the right                         |   a |    upright x = h - y
+        |           |                                           |     |    upright y = x
+        +-----------+                                           +-----+
+
+    Attributes:
+        size_wh: Their width and height, px.
+        orientation: EXIF orientation that leads from there to the upright picture; 1 if none.
+    """
+
+    size_wh: tuple[int, int]
+    orientation: int = 1
+
+    @property
+    def upright_wh(self) -> tuple[int, int]:
+        """Width and height of the upright picture, px."""
+        w, h = self.size_wh
+        return (h, w) if self.orientation in SIDEWAYS else (w, h)
+
+    def upright(self, xyxy: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        """A box in these pixels as a box in the upright picture's, pixel edges both."""
+        if self.orientation == 1:
+            return xyxy
+        x1, y1, x2, y2 = xyxy
+        w, h = self.size_wh
+        if self.orientation in (2, 3, 7, 8):  # x runs the other way
+            x1, x2 = w - x2, w - x1
+        if self.orientation in (3, 4, 6, 7):
+            y1, y2 = h - y2, h - y1
+        return (y1, x1, y2, x2) if self.orientation in SIDEWAYS else (x1, y1, x2, y2)
 
 
 class Pictures:
@@ -83,6 +123,19 @@ class Pictures:
             raise DatasetError(_which(self.folder, file, "its picture", pure.name, near))
         return near[0] if near else None
 
+    def frame(self, path: str, orientation: Orientation) -> Frame:
+        """The pixels that the annotator of a picture saw.
+
+        Args:
+            path: As `named` gives it.
+            orientation: "upright", or "stored" where EXIF was not heeded.
+
+        Raises:
+            DatasetError: The file is no picture, or larger than `MAX_PIXELS`.
+        """
+        frame = stored_frame(self.folder / path)
+        return frame if orientation == "stored" else Frame(frame.upright_wh)
+
     def unused(self, used: Iterable[str]) -> list[str]:
         """Pictures that no annotation names, in folders where another one is used."""
         taken = set(used)
@@ -96,13 +149,23 @@ def upright_size(path: Path) -> tuple[int, int]:
     Raises:
         DatasetError: The file is no picture, or larger than `MAX_PIXELS`.
     """
+    return stored_frame(path).upright_wh
+
+
+def stored_frame(path: Path) -> Frame:
+    """Size of a picture as stored, and its EXIF orientation, from its header alone.
+
+    Raises:
+        DatasetError: The file is no picture, or larger than `MAX_PIXELS`.
+    """
     try:
         with PIL.open(path) as picture:
             w, h = picture.size
-            # Without this test Pillow decodes a whole PNG in search of its EXIF. Of a TIFF it
-            # gives the upright size by itself.
-            tagged = "exif" in picture.info and picture.format != "TIFF"
+            # Without this test Pillow decodes a whole PNG in search of its EXIF.
+            tagged = "exif" in picture.info or picture.format == "TIFF"
             orientation = picture.getexif().get(EXIF_ORIENTATION, 1) if tagged else 1
+            if picture.format == "TIFF" and orientation in SIDEWAYS:
+                w, h = h, w  # of a TIFF Pillow gives the upright size by itself
     except PIL.DecompressionBombError:
         raise DatasetError(
             f"{path}: the header claims more than {MAX_PIXELS:,} pixels; scale the picture down"
@@ -113,7 +176,7 @@ def upright_size(path: Path) -> tuple[int, int]:
         raise DatasetError(
             f"{path}: {w} x {h} px, expected at most {MAX_PIXELS:,} pixels; scale it down"
         )
-    return (h, w) if orientation in SIDEWAYS else (w, h)
+    return Frame((w, h), orientation if orientation in range(1, 9) else 1)
 
 
 def fold(name: str) -> str:

@@ -2,16 +2,20 @@
 
 A reader never skips a row in silence. A row that cannot be a box is dropped and becomes a
 `Finding`; so does one that was kept but changed (clipped). What would make the whole source
-doubtful (a missing picture, an unknown class number, hostile XML) is a `DatasetError` instead.
+doubtful (a missing picture, an unknown class number, hostile XML) is a `DatasetError` instead,
+unless the rules are lenient, which turns most of it into findings too.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
 
 from pocketdet.dataset import Box, Dataset
+from pocketdet.errors import DatasetError
+from pocketdet.formats.pictures import Frame
 
+T = TypeVar("T")
 Reason = Literal[
     "not a number",
     "malformed row",
@@ -24,11 +28,26 @@ Reason = Literal[
     "size differs from the file",
     "picture without annotation",
     "names another picture",
+    "polygon",
+    "unknown class",
+    "class named twice",
+    "broken file",
+    "broken picture",
+    "picture not found",
+    "picture annotated twice",
+    "unsafe file name",
+    "listed without annotation",
+    "in two official lists",
     "cannot be written",
+    "only in pocketdet.json",
+    "pocketdet.json does not fit",
 ]
 
 SLACK_PX = 0.02
 """A box may reach this far out before clipping is worth a finding: COCO rounds to 0.01 px twice."""
+
+SIDECAR = "pocketdet.json"
+"""Beside the annotations; holds what their format cannot. See `pocketdet.formats.sidecar`."""
 
 DONT_CARE = "DontCare"
 """KITTI's label, and ours, of a region to ignore for every class."""
@@ -63,11 +82,13 @@ class ReadResult:
         dataset: Its pictures and boxes; image paths are relative to the source's folder.
         findings: Rows dropped or changed, in the order of reading.
         files: For each image of `dataset`, the file that holds its annotation.
+        unread: What the annotations hold besides boxes, which is not read: kind -> number.
     """
 
     dataset: Dataset
     findings: tuple[Finding, ...]
     files: tuple[str, ...]
+    unread: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def drops(self) -> tuple[Finding, ...]:
@@ -81,13 +102,14 @@ class Rows:
 
     file: str
     findings: list[Finding]
+    lenient: bool = False
 
     def box(
         self,
         record: str,
         label: str,
         xyxy: Sequence[float],
-        size_wh: tuple[int, int],
+        frame: Frame,
         *,
         ignore: str = "",
         occlusion: int | None = None,
@@ -98,14 +120,15 @@ class Rows:
         Args:
             record: Which row, for the finding.
             label: Class name as annotated.
-            xyxy: Pixel edges, already by the project's rule; NaN where the text was no number.
-            size_wh: Width and height of the picture, px.
+            xyxy: Pixel edges, already by the project's rule, in the pixels that the annotator saw;
+                NaN where the text was no number.
+            frame: Those pixels.
             ignore: See `Box`.
             occlusion: See `Box`.
             truncation: See `Box`.
         """
         x1, y1, x2, y2 = xyxy
-        w, h = size_wh
+        w, h = frame.size_wh
         inside = (max(x1, 0.0), max(y1, 0.0), min(x2, float(w)), min(y2, float(h)))
         wrong: Reason | None = None
         if not all(map(math.isfinite, xyxy)):
@@ -122,7 +145,7 @@ class Rows:
         if max(-x1, -y1, x2 - w, y2 - h) > SLACK_PX:
             detail = f"{label} {list(xyxy)} clipped to {w} x {h} px"
             self.change(record, "reaches out of the picture", detail)
-        return Box(label, inside, ignore, occlusion, truncation)
+        return Box(label, frame.upright(inside), ignore, occlusion, truncation)
 
     def drop(self, record: str, reason: Reason, detail: str = "") -> None:
         """Note a row that is no box."""
@@ -130,20 +153,49 @@ class Rows:
 
     def change(self, record: str, reason: Reason, detail: str) -> None:
         """Note a row that was kept, but not as it stands."""
-        self.findings.append(Finding(self.file, record, reason, detail, dropped=False))
+        self.note(record, reason, detail, dropped=False, boxes=1)
 
-    def size_differs(
-        self,
-        record: str,
-        stated_wh: Sequence[float],
-        size_wh: tuple[int, int],
-        boxes: int,
+    def note(
+        self, record: str, reason: Reason, detail: str = "", *, dropped: bool, boxes: int
     ) -> None:
-        """Note a picture that is dropped: its boxes were drawn on one of another size."""
-        detail = "annotated as {:g} x {:g} px, the file has {} x {}".format(*stated_wh, *size_wh)
-        self.findings.append(
-            Finding(self.file, record, "size differs from the file", detail, boxes=boxes)
-        )
+        """Note anything; see `Finding`."""
+        self.findings.append(Finding(self.file, record, reason, detail, dropped, boxes))
+
+    def doubt(self, error: DatasetError, record: str, reason: Reason, boxes: int) -> None:
+        """Raise what makes the source doubtful, or note it as dropped if the rules are lenient.
+
+        Raises:
+            DatasetError: The error itself.
+        """
+        if not self.lenient:
+            raise error
+        self.note(record, reason, str(error), dropped=True, boxes=boxes)
+
+    def attempt(self, action: Callable[[], T], record: str, reason: Reason, boxes: int) -> T | None:
+        """What an action returns, or None when it was in doubt and the rules are lenient.
+
+        Raises:
+            DatasetError: The action's own.
+        """
+        try:
+            return action()
+        except DatasetError as error:
+            self.doubt(error, record, reason, boxes)
+            return None
+
+    def fits(self, record: str, stated_wh: Sequence[float], frame: Frame, boxes: int) -> bool:
+        """Whether a picture is as large as its annotation says; noted as dropped if it is not.
+
+        Its boxes were drawn on a picture of another size. A stated size of 0, or none, is unknown.
+        """
+        if not all(side > 0 for side in stated_wh) or tuple(stated_wh) == frame.size_wh:
+            return True
+        w, h = frame.size_wh
+        detail = f"annotated as {stated_wh[0]:g} x {stated_wh[1]:g} px, the file has {w} x {h}"
+        if tuple(stated_wh) == (h, w):
+            detail += "; if it was annotated as stored, without heed to EXIF, say so"
+        self.note(record, "size differs from the file", detail, dropped=True, boxes=boxes)
+        return False
 
 
 def number(field: object) -> float:

@@ -11,15 +11,16 @@ ignore. `truncated` says only that a part is outside, so it is read as the share
 `truncation`, `occlusion`, `ignore`.
 """
 
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.sax.saxutils import escape
 
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.errors import DatasetError
-from pocketdet.formats.files import safe, walk
-from pocketdet.formats.lists import list_files, official_lists, refuse_leftovers, write_lists
-from pocketdet.formats.pictures import Pictures, upright_size
+from pocketdet.formats.files import safe
+from pocketdet.formats.lists import official_lists, write_lists
+from pocketdet.formats.pictures import Frame
 from pocketdet.formats.placing import label_path, place
 from pocketdet.formats.rows import (
     DONT_CARE,
@@ -31,87 +32,115 @@ from pocketdet.formats.rows import (
     number,
     share,
 )
+from pocketdet.formats.source import USUAL, ReadRules, Source
 
+EXPECTED = "Annotations/*.xml"
 TRUNCATED = 0.5
 """Stands for "some unknown share": the devkit marks objects from about 0.15 to nearly 1."""
 
 
-def read(folder: Path) -> ReadResult:
+def read(folder: Path, rules: ReadRules = USUAL) -> ReadResult:
     """Read a folder in VOC's layout.
 
     Raises:
         DatasetError: No annotation; XML that is broken or declares entities; a picture without
             annotation or an annotation without picture; a list that names neither.
     """
-    files = walk(folder)
-    pictures = Pictures(folder, files)
-    xml = [path for path in files if path.lower().endswith(".xml")]
+    source = Source.open(folder, rules)
+    xml = [path for path in source.files if path.lower().endswith(".xml")]
     labels = [path for path in xml if "annotations" in path.lower().split("/")[:-1]] or xml
     if not labels:
-        raise DatasetError(f"{folder}: expected Annotations/*.xml, found none")
-    findings: list[Finding] = []
+        raise DatasetError(f"{folder}: expected {EXPECTED}, found none")
     images: list[Image] = []
     kept: list[str] = []
-    used: list[str] = []
-    classes: set[str] = set()
-    subsets = official_lists(folder, list_files(files, "ImageSets/Main"))
+    used: dict[str, str] = {}
+    subsets = official_lists(source, "ImageSets/Main")
     for label in labels:
-        path, image = _image(folder, label, pictures, findings)
-        used.append(path)
         subset = subsets.pop(PurePosixPath(label).stem, "")
+        path, image = _image(source, label)
+        if path in used:
+            error = DatasetError(f"{folder / label}: {path} is also annotated in {used[path]}")
+            count = len(image.boxes) if image else 0
+            source.rows(label).doubt(error, path, "picture annotated twice", count)
+            continue
+        if path is not None:
+            used[path] = label
         if image is not None:
-            images.append(Image(path, image.size_wh, image.boxes, subset=subset))
+            images.append(replace(image, subset=subset))
             kept.append(label)
-            classes.update(box.label for box in image.boxes)
-    refuse_leftovers(folder, pictures.unused(used), list(subsets), "Annotations/*.xml")
+    negatives = source.negatives(used, EXPECTED, "refuse")
+    source.refuse_ids("ImageSets/Main", subsets, EXPECTED)
+    classes = {box.label for image in images for box in image.boxes} - {DONT_CARE}
     return ReadResult(
-        Dataset(tuple(sorted(classes - {DONT_CARE})), tuple(images)), tuple(findings), tuple(kept)
+        Dataset(tuple(sorted(classes)), (*images, *negatives)),
+        tuple(source.findings),
+        (*kept, *(image.path for image in negatives)),
+        source.unread,
     )
 
 
-def write(dataset: Dataset, folder: Path, images: Path | None = None) -> tuple[Finding, ...]:
-    """Write `Annotations/`, `ImageSets/`, and the pictures; see `pocketdet.formats.write`."""
+def write(
+    dataset: Dataset, folder: Path, images: Path | None = None
+) -> tuple[list[str], tuple[Finding, ...]]:
+    """Write `Annotations/`, `ImageSets/`, and the pictures into `JPEGImages/`.
+
+    Returns:
+        Path of each image, and what the format cannot hold; see `pocketdet.formats.write`.
+    """
     lists: dict[str, list[str]] = {}
-    for image, path in zip(dataset, place(dataset, folder, "JPEGImages", images), strict=True):
+    paths = place(dataset, folder, "JPEGImages", images)
+    for image, path in zip(dataset, paths, strict=True):
         target = folder / label_path(path, "Annotations", ".xml")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(_xml(image, PurePosixPath(path).name), encoding="utf-8")
         if image.subset:
             lists.setdefault(image.subset, []).append(target.stem)
     write_lists(folder / "ImageSets" / "Main", lists)
-    return ()
+    return paths, ()
 
 
-def _image(
-    folder: Path, label: str, pictures: Pictures, findings: list[Finding]
-) -> tuple[str, Image | None]:
-    """Path of an annotation's picture, and the image, or None when it was dropped."""
-    file = folder / label
-    root = _parse(file)
-    if root.tag != "annotation":
-        raise DatasetError(f"{file}: expected <annotation>, found <{root.tag}>; is it VOC?")
-    path = pictures.of_label(label, ("Annotations", "JPEGImages"), file)
-    rows = Rows(label, findings)
-    stated_name = root.findtext("filename")
-    if stated_name:
-        name = safe(stated_name, file, "filename")
-        if path is None:
-            path = pictures.named(name, ("JPEGImages", ""), file, "filename")
-        elif PurePosixPath(name).stem != PurePosixPath(path).stem:
-            rows.change("filename", "names another picture", f"{stated_name}, taken: {path}")
-    if path is None:
-        raise DatasetError(f"{file}: picture {file.stem}.jpg not found below {folder}; add it")
-    size_wh = upright_size(folder / path)
-    objects = root.findall("object")
-    stated = tuple(number(root.findtext(f"size/{side}")) for side in ("width", "height"))
-    if all(side > 0 for side in stated) and stated != size_wh:
-        rows.size_differs("size", stated, size_wh, len(objects))
+def _image(source: Source, label: str) -> tuple[str | None, Image | None]:
+    """The picture of an annotation, and the image with its boxes; None where it was dropped."""
+    rows = source.rows(label)
+    root = rows.attempt(lambda: _annotation(source.folder / label), "file", "broken file", 0)
+    objects = [] if root is None else root.findall("object")
+    path = _picture(source, rows, "" if root is None else root.findtext("filename"), len(objects))
+    if path is None or root is None:
         return path, None
-    boxes = (_box(rows, f"object {n}", row, size_wh) for n, row in enumerate(objects, 1))
-    return path, Image(path, size_wh, tuple(box for box in boxes if box is not None))
+    frame = source.frame(path, rows, "file", len(objects))
+    stated = [number(root.findtext(f"size/{side}")) for side in ("width", "height")]
+    if frame is None or not rows.fits("size", stated, frame, len(objects)):
+        return path, None
+    for row in objects:
+        source.unread["part"] += len(row.findall("part"))
+        source.unread["pose"] += (row.findtext("pose") or "Unspecified") != "Unspecified"
+    source.unread["segmentation"] += (root.findtext("segmented") or "0").strip() == "1"
+    boxes = (_box(rows, f"object {n}", row, frame) for n, row in enumerate(objects, 1))
+    return path, Image(path, frame.upright_wh, tuple(filter(None, boxes)))
 
 
-def _box(rows: Rows, record: str, row: Any, size_wh: tuple[int, int]) -> Box | None:
+def _picture(source: Source, rows: Rows, stated: str | None, boxes: int) -> str | None:
+    """The picture of the annotation's stem, or else of the name that it states."""
+    file = source.folder / rows.file
+    swap = ("Annotations", "JPEGImages")
+    if not stated:
+        return source.picture_of(rows, swap, ".jpg", boxes)
+    name = rows.attempt(lambda: safe(stated, file, "filename"), "filename", "unsafe file name", 0)
+    if name is None:
+        return source.picture_of(rows, swap, ".jpg", boxes)
+    pictures = source.pictures
+
+    def find() -> str:
+        own = pictures.of_label(rows.file, swap, file)
+        return own or pictures.named(name, ("JPEGImages", ""), file, "filename")
+
+    path = rows.attempt(find, "filename", "picture not found", boxes)
+    if path is not None and PurePosixPath(name).stem != PurePosixPath(path).stem:
+        rows.change("filename", "names another picture", f"{stated}, taken: {path}")
+    return path
+
+
+def _box(rows: Rows, record: str, row: Any, frame: Frame) -> Box | None:
     label = (row.findtext("name") or "").strip()
     if not label:
         rows.drop(record, "malformed row", "no name")
@@ -132,7 +161,7 @@ def _box(rows: Rows, record: str, row: Any, size_wh: tuple[int, int]) -> Box | N
     # 1-based and inclusive -> edges
     xyxy = (sides[0] - 1, sides[1] - 1, sides[2], sides[3])
     return rows.box(
-        record, label, xyxy, size_wh, ignore=ignore, occlusion=occlusion, truncation=truncation
+        record, label, xyxy, frame, ignore=ignore, occlusion=occlusion, truncation=truncation
     )
 
 
@@ -140,8 +169,12 @@ def _flag(row: Any, name: str) -> bool:
     return (row.findtext(name) or "").strip().lower() in ("1", "true", "yes")
 
 
-def _parse(file: Path) -> Any:
-    """The root element; entity and DTD declarations are refused, whatever they say."""
+def parse(file: Path) -> Any:
+    """The root element of an annotation.
+
+    Raises:
+        DatasetError: It is broken XML, or declares entities or a DTD, whatever they say.
+    """
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import ParseError, fromstring
 
@@ -154,6 +187,13 @@ def _parse(file: Path) -> Any:
         ) from None
     except (ParseError, ValueError, LookupError) as error:
         raise DatasetError(f"{file}: not XML: {error}") from error
+
+
+def _annotation(file: Path) -> Any:
+    root = parse(file)
+    if root.tag != "annotation":
+        raise DatasetError(f"{file}: expected <annotation>, found <{root.tag}>; is it VOC?")
+    return root
 
 
 def _xml(image: Image, name: str) -> str:

@@ -9,21 +9,23 @@ with folders train, val (or valid), test on top or below, which are official sub
 two or more; or label files beside their pictures. As YOLO's own loaders do, a picture without a
 label file counts as one without objects, and a row of more than four numbers as a polygon, of
 which the bounding box is taken. The format has no ignore, occlusion or truncation: ignored boxes
-are not written, and reported as lost.
+are not written, and reported as lost unless `pocketdet.json` holds them.
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import yaml
 
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.errors import DatasetError
-from pocketdet.formats.files import read_text, walk
+from pocketdet.formats.files import read_text
 from pocketdet.formats.lists import subset_of
-from pocketdet.formats.pictures import Pictures, upright_size
+from pocketdet.formats.pictures import Frame
 from pocketdet.formats.placing import label_path, place
 from pocketdet.formats.rows import Finding, ReadResult, Rows, number
+from pocketdet.formats.source import USUAL, ReadRules, Source
 
 NAME_FILES = tuple(
     re.compile(rf"(?:[^/]+/)?{name}", re.IGNORECASE)
@@ -31,49 +33,47 @@ NAME_FILES = tuple(
 )
 
 
-def read(folder: Path) -> ReadResult:
+def read(folder: Path, rules: ReadRules = USUAL) -> ReadResult:
     """Read a folder in YOLO's layout.
 
     Raises:
         DatasetError: No class names or no label file; a label file without picture; a class
             number that has no name.
     """
-    files = walk(folder)
-    pictures = Pictures(folder, files)
-    classes = _names(folder, files)
-    findings: list[Finding] = []
-    label_of: dict[str, str] = {}
-    for label in _label_files(files):
-        path = pictures.of_label(label, ("labels", "images"), folder / label)
-        if path is None:
-            raise DatasetError(
-                f"{folder / label}: picture {PurePosixPath(label).stem}.jpg not found below "
-                f"{folder}; add it"
-            )
-        label_of[path] = label
-    if not label_of:
+    source = Source.open(folder, rules)
+    classes = _names(source)
+    labels = _label_files(source.files)
+    if not labels:
         raise DatasetError(f"{folder}: expected labels/*.txt, found none")
-    for path in pictures.unused(label_of):
-        label_of[path] = ""
-    subsets = {path: subset_of(path.rpartition("/")[0]) for path in label_of}
-    several = len({*subsets.values()} - {""}) > 1
+    read_from: dict[str, str] = {}
+    images: list[Image] = []
+    used: list[str] = []
+    for label in labels:
+        path, image = _image(source, label, classes)
+        if path is not None:
+            used.append(path)
+        if image is not None:
+            images.append(image)
+            read_from[image.path] = label
+    for image in source.negatives(used, "labels/*.txt", "negative"):
+        images.append(image)
+        read_from[image.path] = image.path
+    images.sort(key=lambda image: image.path)
+    subsets = {image.path: subset_of(image.path.rpartition("/")[0]) for image in images}
+    if len({*subsets.values()} - {""}) > 1:
+        images = [replace(image, subset=subsets[image.path]) for image in images]
+    kept = tuple(read_from[image.path] for image in images)
+    return ReadResult(Dataset(classes, tuple(images)), tuple(source.findings), kept, source.unread)
 
-    images = []
-    for path, label in sorted(label_of.items()):
-        size_wh = upright_size(folder / path)
-        boxes = _boxes(folder, label, classes, size_wh, findings) if label else ()
-        if not label:
-            findings.append(
-                Finding(path, "picture", "picture without annotation", dropped=False, boxes=0)
-            )
-        subset = subsets[path] if several else ""
-        images.append(Image(path, size_wh, boxes, subset=subset))
-    kept = tuple(label_of[image.path] or image.path for image in images)
-    return ReadResult(Dataset(classes, tuple(images)), tuple(findings), kept)
 
+def write(
+    dataset: Dataset, folder: Path, images: Path | None = None
+) -> tuple[list[str], tuple[Finding, ...]]:
+    """Write `data.yaml`, `labels/`, and the pictures into `images/`.
 
-def write(dataset: Dataset, folder: Path, images: Path | None = None) -> tuple[Finding, ...]:
-    """Write `data.yaml`, `labels/`, and the pictures; see `pocketdet.formats.write`."""
+    Returns:
+        Path of each image, and what the format cannot hold; see `pocketdet.formats.write`.
+    """
     lost: list[Finding] = []
     numbers = {label: n for n, label in enumerate(dataset.classes)}
     paths = place(dataset, folder, "images", images, by_subset=True)
@@ -84,8 +84,12 @@ def write(dataset: Dataset, folder: Path, images: Path | None = None) -> tuple[F
             if box.ignore:
                 detail = f"{box.label}, {box.ignore}"
                 lost.append(Finding(label, f"box {number_}", "cannot be written", detail))
-            else:
-                lines.append(f"{numbers[box.label]} {_relative(box, image.size_wh)}\n")
+                continue
+            lines.append(f"{numbers[box.label]} {_relative(box, image.size_wh)}\n")
+            if box.occlusion is not None or box.truncation is not None:
+                detail = f"occlusion {box.occlusion}, truncation {box.truncation}"
+                finding = Finding(label, f"box {number_}", "cannot be written", detail, False)
+                lost.append(finding)
         target = folder / label
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text("".join(lines), encoding="utf-8")
@@ -95,7 +99,7 @@ def write(dataset: Dataset, folder: Path, images: Path | None = None) -> tuple[F
     places = {name: f"images/{name}" for name in subsets} or {"train": "images", "val": "images"}
     text = yaml.safe_dump({**places, "names": names}, allow_unicode=True, sort_keys=False)
     (folder / "data.yaml").write_text(text, encoding="utf-8")
-    return tuple(lost)
+    return paths, tuple(lost)
 
 
 def _relative(box: Box, size_wh: tuple[int, int]) -> str:
@@ -106,32 +110,38 @@ def _relative(box: Box, size_wh: tuple[int, int]) -> str:
     return " ".join(f"{value:.10g}" for value in values)
 
 
-def _boxes(
-    folder: Path,
-    label: str,
-    classes: tuple[str, ...],
-    size_wh: tuple[int, int],
-    findings: list[Finding],
-) -> tuple[Box, ...]:
-    rows = Rows(label, findings)
-    boxes = []
-    for n, line in enumerate(read_text(folder / label).splitlines(), 1):
-        if not (words := line.split()):
-            continue
-        values = [number(word) for word in words[1:]]
-        if len(values) < 4 or len(values) == 5 or len(values) % 2:
-            rows.drop(f"line {n}", "malformed row", f"{len(words)} fields, expected 5")
-            continue
-        index = number(words[0])
-        if index not in range(len(classes)):
-            raise DatasetError(
-                f"{folder / label}: line {n}: class {words[0]} has no name; the class names "
-                f"go from 0 to {len(classes) - 1}"
-            )
-        box = rows.box(f"line {n}", classes[int(index)], _edges(values, size_wh), size_wh)
-        if box is not None:
-            boxes.append(box)
-    return tuple(boxes)
+def _image(source: Source, label: str, classes: tuple[str, ...]) -> tuple[str | None, Image | None]:
+    """The picture of a label file, and the image with its boxes; None where it was dropped."""
+    rows = source.rows(label)
+    text = source.text(rows)
+    lines = [(n, line) for n, line in enumerate((text or "").splitlines(), 1) if line.strip()]
+    path = source.picture_of(rows, ("labels", "images"), ".jpg", len(lines))
+    if path is None or text is None:
+        return path, None
+    frame = source.frame(path, rows, "file", len(lines))
+    if frame is None:
+        return path, None
+    boxes = (_box(rows, f"line {n}", line, classes, frame) for n, line in lines)
+    return path, Image(path, frame.upright_wh, tuple(filter(None, boxes)))
+
+
+def _box(rows: Rows, record: str, line: str, classes: tuple[str, ...], frame: Frame) -> Box | None:
+    words = line.split()
+    values = [number(word) for word in words[1:]]
+    if len(values) < 4 or len(values) == 5 or len(values) % 2:
+        rows.drop(record, "malformed row", f"{len(words)} fields, expected 5")
+        return None
+    index = number(words[0])
+    if index not in range(len(classes)):
+        error = DatasetError(
+            f"{rows.file}: {record}: class {words[0]} has no name; the class names "
+            f"go from 0 to {len(classes) - 1}"
+        )
+        rows.doubt(error, record, "unknown class", 1)
+        return None
+    if len(values) > 4:
+        rows.change(record, "polygon", "its bounding box is taken")
+    return rows.box(record, classes[int(index)], _edges(values, frame.size_wh), frame)
 
 
 def _edges(values: list[float], size_wh: tuple[int, int]) -> tuple[float, float, float, float]:
@@ -155,10 +165,11 @@ def _label_files(files: list[str]) -> list[str]:
     return [path for path in labels if PurePosixPath(path).name.lower() not in others]
 
 
-def _names(folder: Path, files: list[str]) -> tuple[str, ...]:
+def _names(source: Source) -> tuple[str, ...]:
     """Class names in the order of their numbers."""
+    folder = source.folder
     for pattern in NAME_FILES:
-        for path in files:
+        for path in source.files:
             if not pattern.fullmatch(path):
                 continue
             text = read_text(folder / path)
@@ -167,9 +178,12 @@ def _names(folder: Path, files: list[str]) -> tuple[str, ...]:
             if listed is None:  # some other YAML file
                 continue
             names = [name.strip() for name in listed if name.strip()]
-            if names and len(set(names)) == len(names):
-                return tuple(names)
-            raise DatasetError(f"{folder / path}: expected class names, each once, found {names}")
+            error = DatasetError(f"{folder / path}: expected class names, each once, found {names}")
+            if not names:
+                raise error
+            if len(set(names)) < len(names):
+                source.rows(path).doubt(error, "names", "class named twice", 0)
+            return tuple(names)
     raise DatasetError(f"{folder}: expected class names in data.yaml or classes.txt, found neither")
 
 

@@ -1,5 +1,6 @@
 """What all formats have in common: round trips, real data sets, safety."""
 
+import json
 import os
 import tempfile
 from dataclasses import replace
@@ -129,7 +130,8 @@ def test_yolo_says_which_boxes_it_cannot_hold(tmp_path):
     dataset = Dataset(("person",), (Image("a.png", (20, 20), FULL),))
     lost = formats.write("yolo", dataset, tmp_path / "out", tmp_path)
     assert [(finding.record, finding.dropped) for finding in lost] == [
-        (f"box {n}", True) for n in (1, 2, 3, 4)
+        *((f"box {n}", True) for n in (1, 2, 3, 4)),  # ignored
+        *((f"box {n}", False) for n in (5, 6, 7)),  # occlusion and truncation
     ]
     assert len(formats.read("yolo", tmp_path / "out").dataset.images[0].boxes) == 3
 
@@ -208,7 +210,7 @@ def test_official_lists_of_a_real_set(shared):
     assert [subsets.count(s) for s in ("train", "val", "test")] == [205, 87, 72]
 
 
-def test_real_boxes_survive_all_formats(shared, tmp_path):
+def test_real_boxes_survive_all_formats_without_sidecar(shared, tmp_path):
     """COCO -> VOC -> KITTI -> COCO, crowds aside, which KITTI cannot tell from DontCare."""
     first = there = formats.read("coco", shared / "coco_permissive").dataset
     root = shared / "coco_permissive"
@@ -253,3 +255,24 @@ def test_files_that_dvc_links_from_its_cache_are_read(tmp_path, picture):
     (folder / "images/a.png").symlink_to(cached)
     formats.write("coco", dataset, folder)
     assert formats.read("coco", folder).dataset == dataset
+
+
+@pytest.mark.parametrize("subset", ["../../x", "/x", "a/b", "a b", "."])
+def test_a_subset_that_is_no_name_writes_no_file(tmp_path, picture, subset):
+    picture("in/images/a.png", (20, 20))
+    dataset = Dataset((), (Image("images/a.png", (20, 20), subset=subset),))
+    for name in FORMATS:
+        with pytest.raises(DatasetError, match="expected letters"):
+            formats.write(name, dataset, tmp_path / name, tmp_path / "in")
+    rows = {"images": [{"id": 1, "file_name": "a.png", "subset": subset}]}
+    (tmp_path / "in/annotations.json").write_text(
+        json.dumps({**rows, "annotations": [], "categories": []})
+    )
+    with pytest.raises(DatasetError, match="expected letters"):
+        formats.read("coco", tmp_path / "in")
+    (tmp_path / "in/pocketdet.json").write_text(
+        json.dumps({"classes": [], "images": [{"path": "images/a.png", "subset": subset}]})
+    )
+    formats.coco.write(Dataset((), (Image("images/a.png", (20, 20)),)), tmp_path / "in")
+    with pytest.raises(DatasetError, match="pattern"):
+        formats.read("coco", tmp_path / "in")

@@ -1,11 +1,13 @@
 import struct
 import zlib
 
+import numpy as np
 import pytest
 from PIL import Image as PIL
+from PIL import ImageOps
 
 from pocketdet.errors import DatasetError
-from pocketdet.formats.pictures import EXIF_ORIENTATION, upright_size
+from pocketdet.formats.pictures import EXIF_ORIENTATION, stored_frame, upright_size
 
 
 @pytest.mark.parametrize(
@@ -54,3 +56,26 @@ def test_what_is_no_picture_is_an_error(tmp_path, data):
     (tmp_path / "a.jpg").write_bytes(data)
     with pytest.raises(DatasetError, match=r"a\.jpg: not a picture"):
         upright_size(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_boxes_follow_the_pixels_into_the_upright_picture(tmp_path, orientation, suffix):
+    """The oracle is Pillow: paint the box, turn the picture, see where the paint is."""
+    stored = np.zeros((32, 48), np.uint8)
+    stored[8:16, 8:32] = 255  # whole 8 x 8 blocks, which JPEG keeps
+    exif = PIL.Exif()
+    exif[EXIF_ORIENTATION] = orientation
+    path = tmp_path / f"a.{suffix}"
+    # Pillow 13.0.0 itself misreads plain TIFFs that are turned by a quarter; packed ones it reads.
+    packed = {"compression": "tiff_lzw"} if suffix == "tif" else {}
+    PIL.fromarray(stored).save(path, exif=exif, **packed)
+    frame = stored_frame(path)
+    assert frame.size_wh == (48, 32)
+    with PIL.open(path) as picture:
+        upright = np.asarray(ImageOps.exif_transpose(picture)) > 127
+    assert frame.upright_wh == upright.shape[::-1]
+    (x1, y1, x2, y2) = frame.upright((8, 8, 32, 16))
+    expected = np.zeros_like(upright)
+    expected[y1:y2, x1:x2] = True
+    assert (upright == expected).all()

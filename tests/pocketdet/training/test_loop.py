@@ -1,0 +1,111 @@
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import yaml
+from PIL import Image as PIL
+
+from pocketdet import shards
+from pocketdet.batches import Batches
+from pocketdet.config import Augment, Train
+from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.detector import net
+from pocketdet.detector.spec import Level, NetSpec
+from pocketdet.errors import TrainingError
+from pocketdet.preprocess import Preprocessing
+from pocketdet.training.checkpoint import Checkpoint
+from pocketdet.training.learner import Learner
+from pocketdet.training.loop import fit
+from pocketdet.training.schedule import Schedule
+
+FIELDS = yaml.safe_load((Path(__file__).resolve().parents[3] / "params.yaml").read_text())
+RECIPE = Augment(**FIELDS["augment"])
+SETTINGS = Train(
+    **{**FIELDS["train"], "batch": 4, "epochs": 3, "frozen_epochs": 1, "warmup_steps": 1}
+)
+SPEC = NetSpec(
+    "mobilenet_v2", 0.35, "imagenet", 8, 0, (32, 32), ("a",), (Level(8, ((12.0, 12.0),)),)
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Shards of six photos with a square each."""
+    root = tmp_path_factory.mktemp("loop")
+    images = []
+    for i in range(6):
+        picture = PIL.new("RGB", (64, 64), (90, 40 * i, 120))
+        picture.paste((250, 250, 240), (5 * i, 10, 5 * i + 30, 50))
+        picture.save(root / f"{i}.png")
+        images.append(Image(f"{i}.png", (64, 64), (Box("a", (5.0 * i, 10, 5.0 * i + 30, 50)),)))
+    data = Dataset(("a",), tuple(images))
+    for name in ("train", "val"):
+        list(shards.write(root / "s" / name, root, data, Preprocessing((32, 32)), RECIPE, 0, 0, 1))
+    return root / "s"
+
+
+def start(folder, checkpoint, settings=SETTINGS, on_step=lambda done: None):
+    """A fresh net and its training, as a new process would make them."""
+    keras.utils.set_random_seed(5)
+    train = Batches(folder, "train", RECIPE, settings.batch, 0)
+    val = Batches(folder, "val", None, settings.batch, 0)
+    model, schedule = net.build(SPEC), Schedule(settings, train.steps)
+    return model, fit(Learner(model, SPEC, schedule), schedule, train, val, checkpoint, on_step)
+
+
+class Killed(BaseException):
+    """Nothing that the code under test could catch by mistake."""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder, tmp_path_factory):
+    model, training = start(folder, Checkpoint(tmp_path_factory.mktemp("whole")))
+    history, shown = [], []
+    for epoch, _ in training:
+        history.append(epoch)
+        shown = model.get_weights()
+    return model.get_weights(), history, shown
+
+
+def test_the_result_is_the_average_that_was_shown_last(undisturbed):
+    weights, _, shown = undisturbed
+    assert all(map(np.array_equal, weights, shown))
+
+
+def test_every_epoch_is_recorded(undisturbed):
+    _, history, _ = undisturbed
+    assert [h.epoch for h in history] == [1, 2, 3]
+    assert [h.step for h in history] == [2, 4, 6]
+    assert [h.phase for h in history] == ["frozen", "unfrozen", "unfrozen"]
+    for h in history:
+        assert h.loss == pytest.approx(h.class_loss + SETTINGS.box_weight * h.box_loss, rel=1e-5)
+        assert np.isfinite([h.grad_norm, h.val_loss, h.val_class_loss, h.val_box_loss]).all()
+
+
+@pytest.mark.parametrize("killed_at", [1, 5])
+def test_killed_and_started_again_it_ends_with_the_same_bytes(
+    folder, tmp_path, undisturbed, killed_at
+):
+    def die(done):
+        if done == killed_at:
+            raise Killed
+
+    checkpoint = Checkpoint(tmp_path)
+    _, training = start(folder, checkpoint, on_step=die)
+    with pytest.raises(Killed):
+        list(training)
+    steps = []
+    model, training = start(folder, checkpoint, on_step=steps.append)
+    again = list(training)
+    assert steps == list(range(2 * ((killed_at - 1) // 2) + 1, 7))  # no finished epoch is repeated
+    weights, history, _ = undisturbed
+    assert [epoch for epoch, _ in again] == history
+    assert all(map(np.array_equal, model.get_weights(), weights))
+
+
+def test_a_loss_that_explodes_names_the_pictures_and_the_remedy(folder, tmp_path):
+    wild = SETTINGS.model_copy(update={"learning_rate": 1e30, "clip_norm": 1e30})
+    _, training = start(folder, Checkpoint(tmp_path), wild)
+    with pytest.raises(TrainingError, match=r"lower train.learning_rate .*: \d.png, \d.png"):
+        list(training)
