@@ -38,9 +38,15 @@ class Sample(Section):
 
 
 class Source(Section):
-    """One annotated folder below data/raw, of the same name as its key."""
+    """One annotated folder below data/raw, of the same name as its key.
+
+    The keys below `format` may be left out: what the loaders of the format do is then done.
+    """
 
     format: FormatName
+    orientation: Literal["upright", "stored"] = "upright"
+    unannotated: Literal["refuse", "negative", "leave out"] | None = None
+    doubtful: Literal["fail", "drop"] = "fail"
 
 
 class Validate(Section):

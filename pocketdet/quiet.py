@@ -13,6 +13,7 @@ def quiet() -> Iterator[None]:
 
     Python's own logging and `warnings` cannot do this: they write from C++.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as held:

@@ -1,6 +1,5 @@
 """Write the trained net as files for LiteRT, ONNX Runtime and Core ML, and their contract."""
 
-import os
 import random
 import time
 from collections.abc import Callable
@@ -26,7 +25,6 @@ def convert(
     converted: Path,
 ) -> None:
     """Write fp32, fp16 and int8 .tflite, .onnx, .mlpackage, contract.json and calibration.txt."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet():
         import tensorflow as tf
 

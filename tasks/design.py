@@ -13,6 +13,7 @@ from pocketdet.detector import net
 from pocketdet.detector.anchors import best_possible_recall
 from pocketdet.devices import cards
 from pocketdet.preprocess import Preprocessing
+from pocketdet.quiet import quiet
 from pocketdet.report import costs as costs_picture
 from tasks.stage import say, stage
 
@@ -33,7 +34,8 @@ def design(params: Params, dataset: Path, subsets: Path, design: Path, report: P
     Preprocessing(wanted.input_wh).save(design / "preprocessing.json")
 
     say(f"building {spec.backbone} at {wanted.input_wh[0]} x {wanted.input_wh[1]} px")
-    rows = costs.count(net.build(spec, batch=1))
+    with quiet():
+        rows = costs.count(net.build(spec, batch=1))
     totals = costs.total(rows)
     time = latency.estimate(rows, card)
     lines = budget.check(totals, time, wanted.budget, card)

@@ -1,7 +1,6 @@
 """Score the trained net on validation and test, and choose the operating point on validation."""
 
 import json
-import os
 from pathlib import Path
 
 from pocketdet import inference
@@ -32,7 +31,6 @@ def evaluate(
     report: Path,
 ) -> None:
     """Score val and test, choose the score threshold on val, draw the worst pictures of test."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     section = params.evaluate
     everything = Dataset.load(dataset / "dataset.json")
     lowest = OperatingPoint(section.score_min, section.nms_iou, section.max_detections)

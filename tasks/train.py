@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import time
 from dataclasses import asdict
 from importlib.metadata import version
@@ -12,6 +11,7 @@ import pocketdet
 from pocketdet.batches import Batches
 from pocketdet.config import Params
 from pocketdet.detector.spec import NetSpec
+from pocketdet.quiet import quiet
 from pocketdet.training.checkpoint import Checkpoint
 from pocketdet.training.schedule import Schedule, settings_for
 from tasks import spool, tracking
@@ -24,9 +24,11 @@ LIBRARIES = ("keras", "numpy", "opencv-python-headless", "pillow", "tensorflow")
 @stage(outs=("trained", "report"))
 def train(params: Params, shards: Path, design: Path, trained: Path, report: Path) -> None:
     """Train from the pretrained backbone, or carry on from the checkpoint of a killed run."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
-    import tensorflow as tf
+    with quiet():
+        import keras
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()  # or TensorFlow says later what it has not found
 
     from pocketdet.detector import net, pretrained, weights
     from pocketdet.training import history

@@ -9,6 +9,7 @@ from typing import Any
 from pocketdet import checks, formats, policy
 from pocketdet.config import Params
 from pocketdet.errors import DatasetError
+from pocketdet.formats import ReadRules
 from pocketdet.policy import Account
 from tasks.stage import say, stage
 
@@ -27,7 +28,12 @@ def validate(params: Params, raw: Path, dataset: Path, report: Path) -> None:
                 f"{raw / name}: source {name!r} of validate.sources is not there; "
                 "import it, or take it out of params.yaml"
             )
-        sources[name] = formats.read(source.format, raw / name)
+        how = ReadRules(
+            orientation=source.orientation,
+            unannotated=source.unannotated,
+            lenient=source.doubtful == "drop",
+        )
+        sources[name] = formats.read(source.format, raw / name, how)
     merged, accounts = policy.merge(sources, rules)
     policy.refuse_losses(accounts, rules.max_dropped)
     if not len(merged):

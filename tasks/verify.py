@@ -1,6 +1,5 @@
 """Run every converted file on test pictures and hold it against the trained net."""
 
-import os
 from pathlib import Path
 
 from pocketdet.config import Params
@@ -28,7 +27,6 @@ def verify(
     report: Path,
 ) -> None:
     """Compare tensors, boxes and AP; fail if a file is further from the net than params allow."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     section, scoring = params.verify, params.evaluate
     test = (subsets / "test.txt").read_text(encoding="utf-8").splitlines()
     with quiet():

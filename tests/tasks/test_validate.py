@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 import yaml
+from PIL import Image as PIL
 
 from pocketdet.dataset import Dataset
 
@@ -145,3 +146,32 @@ def test_file_name_out_of_the_folder(small, refused):
     path = small / "raw/a_coco/annotations.json"
     path.write_text(path.read_text().replace('"000001.jpg"', '"../../../etc/passwd"'))
     refused(["../../../etc/passwd", "leaves the data folder"])
+
+
+def test_a_doubtful_source_may_drop_what_makes_it_so(small, stages):
+    params = yaml.safe_load((small / "params.yaml").read_text())
+    params["validate"]["sources"]["b_voc"] |= {"doubtful": "drop", "unannotated": "negative"}
+    params["validate"]["max_dropped"] = 0.2
+    (small / "params.yaml").write_text(yaml.safe_dump(params))
+    (small / "raw/b_voc/JPEGImages/000001.jpg").write_bytes(b"no picture")
+    (small / "raw/b_voc/Annotations/000002.xml").unlink()
+    stages("validate")
+    source = json.loads((small / "validate/summary.json").read_text())["sources"]["b_voc"]
+    assert source["dropped"] == {"broken picture": 1}
+    assert source["changed"] == {"picture without annotation": 1}
+    assert (source["pictures"], source["boxes"]) == (5, 15)
+
+
+def test_boxes_drawn_on_stored_pixels(small, stages):
+    path = small / "raw/b_voc/JPEGImages/000001.jpg"
+    exif = PIL.Exif()
+    exif[0x0112] = 6
+    with PIL.open(path) as picture:
+        picture.save(path, exif=exif)
+    params = yaml.safe_load((small / "params.yaml").read_text())
+    params["validate"]["sources"]["b_voc"]["orientation"] = "stored"
+    (small / "params.yaml").write_text(yaml.safe_dump(params))
+    stages("validate")
+    images = {i.path: i for i in Dataset.load(small / "dataset/dataset.json")}
+    turned = images["b_voc/JPEGImages/000001.jpg"]
+    assert (turned.size_wh, turned.boxes[0].xyxy) == ((60, 80), (5, 5, 55, 25))

@@ -83,12 +83,9 @@ def test_every_epoch_is_recorded(undisturbed):
         assert np.isfinite([h.grad_norm, h.val_loss, h.val_class_loss, h.val_box_loss]).all()
 
 
-@pytest.mark.parametrize("killed_at", [1, 5])
-def test_killed_and_started_again_it_ends_with_the_same_bytes(
-    folder, tmp_path, undisturbed, killed_at
-):
+def test_killed_and_started_again_it_ends_with_the_same_bytes(folder, tmp_path, undisturbed):
     def die(done):
-        if done == killed_at:
+        if done == 5:  # in the middle of the last epoch
             raise Killed
 
     checkpoint = Checkpoint(tmp_path)
@@ -98,7 +95,7 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(
     steps = []
     model, training = start(folder, checkpoint, on_step=steps.append)
     again = list(training)
-    assert steps == list(range(2 * ((killed_at - 1) // 2) + 1, 7))  # no finished epoch is repeated
+    assert steps == [5, 6]  # no finished epoch is repeated
     weights, history, _ = undisturbed
     assert [epoch for epoch, _ in again] == history
     assert all(map(np.array_equal, model.get_weights(), weights))
