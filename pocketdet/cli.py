@@ -46,6 +46,13 @@ class Protocol(StrEnum):
     kitti = "kitti"
 
 
+class Others(StrEnum):
+    """What becomes of annotated names that are no class."""
+
+    drop = "drop"
+    ignore = "ignore"
+
+
 @app.command()
 def run(
     overrides: Annotated[
@@ -81,13 +88,17 @@ def import_(
     classes: Annotated[
         str, typer.Option(help="Classes to detect, separated by commas; sets validate.classes.")
     ] = "",
+    others: Annotated[
+        Others | None,
+        typer.Option(help="Of all other names: drop their boxes, or neither reward nor punish."),
+    ] = None,
 ) -> None:
     """Check a folder of annotated photos and add it to the project.
 
     It is copied into data/raw, versioned by DVC and named in params.yaml. The first source of your
     own takes the place of the built-in sample.
     """
-    from pocketdet import importing
+    from pocketdet import importing, policy
 
     here = project.root()
     raw = project.option(here, "validate", "raw")
@@ -95,7 +106,9 @@ def import_(
     added = importing.import_source(source, format.value, name, raw)
     try:
         project.output(here, "dvc", "add", "--quiet", str(added.folder))
-        importing.add_to_params(here / "params.yaml", name, format.value, wanted)
+        rules = importing.add_to_params(
+            here / "params.yaml", name, format.value, wanted, others.value if others else None
+        )
     except PocketdetError:
         shutil.rmtree(added.folder)  # nothing half-imported is left
         added.folder.with_name(f"{name}.dvc").unlink(missing_ok=True)
@@ -106,13 +119,15 @@ def import_(
         out.print(f"  {label}: {count}")
     for reason, count in Counter(finding.reason for finding in added.findings).items():
         out.print(f"  found {count} x {reason}; `validate` will list each", style="yellow")
-    if wanted:
-        out.print("Next: dvc repro")
-    else:
+    unknown = policy.unmapped(added.labels, rules)
+    if unknown:
         out.print(
-            "Next: name the classes to detect in params.yaml (validate.classes, and in "
-            "validate.mapping what else maps to them), then: dvc repro"
+            f"Next: say in params.yaml what becomes of {', '.join(unknown)}: name them in "
+            'validate.classes or validate.mapping (where "*" stands for all other names), or '
+            "import again with --classes and --others; then: dvc repro"
         )
+    else:
+        out.print("Next: dvc repro")
 
 
 @app.command()

@@ -8,10 +8,10 @@ from collections import Counter
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pocketdet import checks, formats
-from pocketdet.config import FormatName, Params
+from pocketdet.config import FormatName, Params, Validate
 from pocketdet.errors import DatasetError, ParamsError
 from pocketdet.formats.files import walk
 from pocketdet.formats.rows import DONT_CARE, Finding
@@ -95,8 +95,12 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def add_to_params(
-    path: Path, name: str, format_name: FormatName, classes: list[str] | None = None
-) -> None:
+    path: Path,
+    name: str,
+    format_name: FormatName,
+    classes: list[str] | None = None,
+    others: Literal["drop", "ignore"] | None = None,
+) -> Validate:
     """Name a source in params.yaml, with its comments kept as they are.
 
     The first source of the user's own takes the place of the built-in sample. Mappings to a class
@@ -107,6 +111,10 @@ def add_to_params(
         name: Of the source.
         format_name: How it is annotated.
         classes: New validate.classes; None or empty leaves them.
+        others: What becomes of all names that are no class; None leaves the mapping.
+
+    Returns:
+        The section `validate` as it is now.
 
     Raises:
         ParamsError: The result would break a rule; the file stays as it was.
@@ -132,10 +140,12 @@ def add_to_params(
         targets = {*classes, "ignore", "drop"}
         for label in [label for label, to in rules["mapping"].items() if to not in targets]:
             del rules["mapping"][label]
+    if others:
+        rules["mapping"]["*"] = others
     out = StringIO()
     yaml.dump(params, out)
     try:
-        Params.model_validate(YAML(typ="safe").load(out.getvalue()))
+        checked = Params.model_validate(YAML(typ="safe").load(out.getvalue()))
     except ValidationError as error:
         lines = "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ParamsError(
@@ -144,3 +154,4 @@ def add_to_params(
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(out.getvalue(), encoding="utf-8")
     partial.replace(path)
+    return checked.validate_

@@ -65,8 +65,7 @@ def merge(sources: Mapping[str, ReadResult], rules: Validate) -> tuple[Dataset, 
         DatasetError: Annotated names are neither classes nor mapped; each is listed with its
             file and record. Or a class has no object that counts in any source.
     """
-    targets = {name.casefold(): name for name in rules.classes}
-    targets |= {name.casefold(): target for name, target in rules.mapping.items()}
+    targets = _targets(rules)
     _refuse_unknown(sources, targets)
     images: list[Image] = []
     accounts: dict[str, Account] = {}
@@ -139,6 +138,17 @@ def _too_little(box: Box, rules: Validate) -> str:
     if box.truncation is not None and box.truncation > rules.max_truncation:
         return f"policy: truncation above {rules.max_truncation:g}"
     return ""
+
+
+def unmapped(labels: Iterable[str], rules: Validate) -> list[str]:
+    """Annotated names, sorted, that are neither classes nor mapped: `merge` refuses them."""
+    targets = _targets(rules)
+    return sorted(label for label in labels if _target(targets, label) is None)
+
+
+def _targets(rules: Validate) -> dict[str, str]:
+    targets = {name.casefold(): name for name in rules.classes}
+    return targets | {name.casefold(): target for name, target in rules.mapping.items()}
 
 
 def _target(targets: Mapping[str, str], label: str) -> str | None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as PIL
 
-from pocketdet import formats, importing
+from pocketdet import formats, importing, policy
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.errors import DatasetError, ParamsError
 from tasks import params
@@ -121,3 +121,13 @@ def test_params_that_would_break_a_rule_are_left_alone(own_params):
         importing.add_to_params(own_params, "blood", "voc", ["RBC", "RBC"])
     assert own_params.read_bytes() == before
     assert [p.name for p in own_params.parent.iterdir()] == ["params.yaml"]
+
+
+def test_others_names_what_becomes_of_all_other_labels(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(PARAMS.read_bytes())
+    rules = importing.add_to_params(path, "mine", "voc", ["cat"])
+    assert policy.unmapped(["cat", "Dog", "cyclist"], rules) == ["Dog"]
+    rules = importing.add_to_params(path, "mine", "voc", ["cat"], "drop")
+    assert policy.unmapped(["cat", "Dog", "cyclist"], rules) == []
+    assert rules.mapping["*"] == "drop"
