@@ -9,7 +9,6 @@ from pocketdet import project
 from tasks import spool
 
 PICTURE_BYTES = 400_000  # of one that travels inside the artifact
-ERROR_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True)

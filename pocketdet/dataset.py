@@ -2,12 +2,15 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pocketdet.errors import DatasetError
+
+DONT_CARE = "DontCare"
+"""KITTI's label, and ours, of a region to ignore for every class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +159,13 @@ def _bare(image: Image) -> dict[str, Any]:
 
 BOX_FIELDS = [each.name for each in fields(Box)]
 IMAGE_FIELDS = [each.name for each in fields(Image)]
+
+
+def write_paths(paths: Iterable[str], file: Path) -> None:
+    """Write a subset: one image path a line."""
+    file.write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
+
+
+def read_paths(file: Path) -> list[str]:
+    """The image paths of a subset, as `write_paths` wrote them."""
+    return file.read_text(encoding="utf-8").splitlines()

@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 from pocketdet import checks, formats
 from pocketdet.config import FormatName, Params, Validate
+from pocketdet.dataset import DONT_CARE
 from pocketdet.errors import DatasetError, ParamsError
 from pocketdet.formats.files import walk
-from pocketdet.formats.rows import DONT_CARE, Finding
+from pocketdet.formats.rows import Finding
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pocketdet.config import Validate
-from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.dataset import DONT_CARE, Box, Dataset, Image
 from pocketdet.errors import DatasetError
-from pocketdet.formats.rows import DONT_CARE, Finding, ReadResult
+from pocketdet.formats.rows import Finding, ReadResult
 
 SHOWN = 12  # unknown names that the error says more of than the name
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pocketdet import checks, duplicates, splitting, stats
 from pocketdet.config import Params
-from pocketdet.dataset import Dataset
+from pocketdet.dataset import Dataset, read_paths
 from pocketdet.report import analysis, distributions
 from pocketdet.stats import Rows
 from tasks.stage import say, stage
@@ -19,9 +19,7 @@ def analyse(params: Params, raw: Path, dataset: Path, subsets: Path, report: Pat
     """Write a page with counts, sizes, shapes, places, duplicates, and the CSV files behind it."""
     whole = Dataset.load(dataset / "dataset.json")
     subset_of = {
-        path: name
-        for name in splitting.NAMES
-        for path in (subsets / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+        path: name for name in splitting.NAMES for path in read_paths(subsets / f"{name}.txt")
     }
     hashes = json.loads((subsets / "subsets.json").read_text())
     contents, perceptual = checks.hashes(whole, checks.load(dataset / "pictures.csv"))

@@ -10,7 +10,7 @@ from PIL import features
 from pocketdet import shards as shard_files
 from pocketdet.batches import Batches
 from pocketdet.config import Params
-from pocketdet.dataset import Dataset
+from pocketdet.dataset import Dataset, read_paths
 from pocketdet.preprocess import Preprocessing
 from pocketdet.report.augmented import sheet
 from tasks.stage import say, stage
@@ -35,7 +35,7 @@ def augment(
     shards.mkdir()
     report.mkdir()
     for name, copies in (("train", params.augment.copies), ("val", 0)):
-        paths = (subsets / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+        paths = read_paths(subsets / f"{name}.txt")
         photos = data.subset(paths)
         every = max(len(photos) // PROGRESS, 50)
         for n in shard_files.write(

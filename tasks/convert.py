@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pocketdet.config import Params
+from pocketdet.dataset import read_paths
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import NetSpec
 from pocketdet.exporting.ledger import size_mb
@@ -60,7 +61,7 @@ def convert(
 
 def calibration(subset: Path, count: int, seed: int) -> list[str]:
     """Image paths drawn from a subset's list, sorted; all of it if it has no more."""
-    paths = sorted(subset.read_text(encoding="utf-8").splitlines())
+    paths = sorted(read_paths(subset))
     return sorted(random.Random(seed).sample(paths, min(count, len(paths))))
 
 

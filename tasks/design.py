@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pocketdet.config import Params
-from pocketdet.dataset import Dataset
+from pocketdet.dataset import Dataset, read_paths
 from pocketdet.design import budget, costs, latency
 from pocketdet.design.specify import sizes_at_input, specify
 from pocketdet.detector import net
@@ -25,7 +25,7 @@ def design(params: Params, dataset: Path, subsets: Path, design: Path, report: P
     """Write the net's specification and what it will cost."""
     wanted = params.design
     card = cards.load(wanted.device)
-    paths = (subsets / "train.txt").read_text(encoding="utf-8").splitlines()
+    paths = read_paths(subsets / "train.txt")
     training = Dataset.load(dataset / "dataset.json").subset(paths)
     spec = specify(wanted, training, params.seed)
     design.mkdir()

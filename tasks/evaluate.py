@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pocketdet import inference
 from pocketdet.config import Params
-from pocketdet.dataset import Dataset
+from pocketdet.dataset import Dataset, read_paths
 from pocketdet.detector.decode import Detections, OperatingPoint
 from pocketdet.detector.spec import NetSpec
 from pocketdet.preprocess import Preprocessing
@@ -39,7 +39,7 @@ def evaluate(
         runtime = open_runtime(design, trained)
     scored = {}
     for subset in ("val", "test"):
-        part = everything.subset((subsets / f"{subset}.txt").read_text("utf-8").splitlines())
+        part = everything.subset(read_paths(subsets / f"{subset}.txt"))
         found = find(part, raw, runtime, design, lowest, subset)
         scored[subset] = results.evaluate(part, found, section.score_min)
     choice = operating_point.choose(scored["val"].curves[ALL], section.target_precision)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pocketdet import checks, duplicates, splitting
 from pocketdet.config import Params
-from pocketdet.dataset import Dataset
+from pocketdet.dataset import Dataset, write_paths
 from tasks.stage import say, stage
 
 
@@ -23,7 +23,7 @@ def split(params: Params, dataset: Path, subsets: Path) -> None:
     content_of = {image.path: content for image, content in zip(whole, contents, strict=True)}
     table = {}
     for name, paths in members.items():
-        (subsets / f"{name}.txt").write_text("\n".join(paths) + "\n", encoding="utf-8")
+        write_paths(paths, subsets / f"{name}.txt")
         images = whole.subset(paths).images
         table[name] = {"images": len(paths), "sha256": splitting.digest(images, content_of)}
         boxes = sum(not box.ignore for image in images for box in image.boxes)

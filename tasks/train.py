@@ -7,7 +7,8 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-import pocketdet
+import yaml
+
 from pocketdet.batches import Batches
 from pocketdet.config import Params
 from pocketdet.detector.spec import NetSpec
@@ -92,8 +93,8 @@ def train(params: Params, shards: Path, design: Path, trained: Path, report: Pat
 
 def training_key(params: Params, spec: NetSpec, shards_sha256: str) -> str:
     """Hash of everything that the weights depend on; also finds the training in MLflow."""
-    package = Path(pocketdet.__file__).parent
-    sources = [*sorted(package.rglob("*.py")), Path(__file__)]
+    stage_of_dag = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]["train"]
+    sources = [Path(dep) for dep in stage_of_dag["deps"] if dep.endswith(".py")]
     given = {
         "params": params.model_dump(mode="json", include={"seed", "augment", "train"}),
         "net": asdict(spec),

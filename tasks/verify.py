@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pocketdet.config import Params
-from pocketdet.dataset import Dataset
+from pocketdet.dataset import Dataset, read_paths
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.errors import ExportError
 from pocketdet.exporting import ledger
@@ -28,7 +28,7 @@ def verify(
 ) -> None:
     """Compare tensors, boxes and AP; fail if a file is further from the net than params allow."""
     section, scoring = params.verify, params.evaluate
-    test = (subsets / "test.txt").read_text(encoding="utf-8").splitlines()
+    test = read_paths(subsets / "test.txt")
     with quiet():
         net = open_runtime(design, trained)
     rows, net_ap = run_all(

@@ -30,6 +30,7 @@ def test_second_run_does_nothing(finished, reran):
         ("augment.flip", 0.4, {"augment", "train"}),
         ("train.epochs", 3, {"train"}),
         ("evaluate.nms_iou", 0.5, {"evaluate", "verify"}),
+        ("evaluate.pictures", 4, {"evaluate"}),
         ("convert.onnx_opset", 16, {"convert"}),
         ("verify.coreml_images", 2, {"verify"}),
         ("package.name", "other", {"package"}),

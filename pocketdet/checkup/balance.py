@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from pocketdet.checkup.symptom import Severity, Symptom, Thresholds
-from pocketdet.dataset import Dataset, Image
-from pocketdet.formats.rows import DONT_CARE
+from pocketdet.dataset import DONT_CARE, Dataset, Image
 
 
 def check(dataset: Dataset, limits: Thresholds) -> Iterator[Symptom]:

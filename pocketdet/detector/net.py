@@ -9,8 +9,6 @@ from pocketdet.preprocess import Preprocessing
 if TYPE_CHECKING:
     import keras
 
-BACKBONES = ("efficientnet_lite0", "mobilenet_v2")
-
 
 def build(spec: NetSpec, batch: int | None = None) -> "keras.Model":
     """The net with fresh random weights; `pretrained.initialise` fills in the backbone's.

@@ -19,11 +19,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pocketdet.config import FormatName
-from pocketdet.dataset import Dataset
+from pocketdet.dataset import DONT_CARE, Dataset
 from pocketdet.errors import DatasetError
 from pocketdet.formats import coco, kitti, sidecar, voc, yolo
 from pocketdet.formats.lists import SAFE_NAME
-from pocketdet.formats.rows import DONT_CARE, SIDECAR, Finding, ReadResult
+from pocketdet.formats.rows import SIDECAR, Finding, ReadResult
 from pocketdet.formats.source import USUAL, ReadRules
 
 __all__ = ["Finding", "ReadResult", "ReadRules", "read", "read_all", "write"]

@@ -17,14 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.dataset import DONT_CARE, Box, Dataset, Image
 from pocketdet.errors import DatasetError
 from pocketdet.formats.files import read_text, safe
 from pocketdet.formats.lists import SAFE_NAME, subset_of
 from pocketdet.formats.pictures import Frame
 from pocketdet.formats.placing import place
 from pocketdet.formats.rows import (
-    DONT_CARE,
     SIDECAR,
     Finding,
     ReadResult,

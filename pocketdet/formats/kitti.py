@@ -17,13 +17,12 @@ import math
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.dataset import DONT_CARE, Box, Dataset, Image
 from pocketdet.errors import DatasetError
 from pocketdet.formats.lists import official_lists, write_lists
 from pocketdet.formats.pictures import Frame
 from pocketdet.formats.placing import label_path, place
 from pocketdet.formats.rows import (
-    DONT_CARE,
     Finding,
     ReadResult,
     Rows,

@@ -49,9 +49,6 @@ SLACK_PX = 0.02
 SIDECAR = "pocketdet.json"
 """Beside the annotations; holds what their format cannot. See `pocketdet.formats.sidecar`."""
 
-DONT_CARE = "DontCare"
-"""KITTI's label, and ours, of a region to ignore for every class."""
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:

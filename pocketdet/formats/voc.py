@@ -16,14 +16,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.sax.saxutils import escape
 
-from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.dataset import DONT_CARE, Box, Dataset, Image
 from pocketdet.errors import DatasetError
 from pocketdet.formats.files import safe
 from pocketdet.formats.lists import official_lists, write_lists
 from pocketdet.formats.pictures import Frame
 from pocketdet.formats.placing import label_path, place
 from pocketdet.formats.rows import (
-    DONT_CARE,
     Finding,
     ReadResult,
     Rows,
@@ -158,11 +157,25 @@ def _box(rows: Rows, record: str, row: Any, frame: Frame) -> Box | None:
         occlusion = level(number(text))
     elif row.findtext("occluded") is not None:
         occlusion = int(_flag(row, "occluded"))
-    # 1-based and inclusive -> edges
-    xyxy = (sides[0] - 1, sides[1] - 1, sides[2], sides[3])
     return rows.box(
-        record, label, xyxy, frame, ignore=ignore, occlusion=occlusion, truncation=truncation
+        record,
+        label,
+        to_edges(*sides),
+        frame,
+        ignore=ignore,
+        occlusion=occlusion,
+        truncation=truncation,
     )
+
+
+def to_edges(xmin: float, ymin: float, xmax: float, ymax: float) -> tuple[float, ...]:
+    """VOC's pixels, counted from 1 and both included, as pixel edges x1, y1, x2, y2."""
+    return xmin - 1, ymin - 1, xmax, ymax
+
+
+def from_edges(x1: float, y1: float, x2: float, y2: float) -> tuple[float, ...]:
+    """The opposite of `to_edges`."""
+    return x1 + 1, y1 + 1, x2, y2
 
 
 def _flag(row: Any, name: str) -> bool:
@@ -231,7 +244,7 @@ def _object(box: Box) -> list[str]:
     corners = (
         f"<{key}>{decimal(value)}</{key}>"
         for key, value in zip(
-            ("xmin", "ymin", "xmax", "ymax"), (x1 + 1, y1 + 1, x2, y2), strict=True
+            ("xmin", "ymin", "xmax", "ymax"), from_edges(x1, y1, x2, y2), strict=True
         )
     )
     return [*lines, f"<bndbox>{''.join(corners)}</bndbox>"]

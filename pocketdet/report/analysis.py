@@ -1,8 +1,6 @@
 """The page of the analyse stage: one HTML file that opens offline, from values and PNG files."""
 
-import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from PIL import Image as PIL
 
 from pocketdet.dataset import Dataset, Image
 from pocketdet.preprocess import load_rgb
+from pocketdet.report.embedded import embed
 from pocketdet.report.pictures import CLASS_COLOURS, IGNORED, Mark, contact_sheet, draw
 from pocketdet.stats import Rows, Table
 
@@ -33,17 +32,6 @@ CAPTIONS = {
     "aspects": "Width over height in the photo, by class",
     "coverage": "How often a place in the picture is covered by an object, by class",
 }
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """A picture inside the page."""
-
-    uri: str
-    width: int
-    height: int
-    caption: str
-    csv: str = ""
 
 
 def render(
@@ -82,7 +70,7 @@ def render(
         lead=_lead(table, input_wh),
         tiles=_tiles(table),
         plots={
-            name: _embed(
+            name: embed(
                 folder / f"{name}.png",
                 caption,
                 f"{name}.csv" if name != "classes" else "counts.csv",
@@ -90,10 +78,9 @@ def render(
             for name, caption in CAPTIONS.items()
         },
         samples=[
-            _embed(folder / f"pictures_{source}.jpg", f"Source {source}")
-            for source in table.sources
+            embed(folder / f"pictures_{source}.jpg", f"Source {source}") for source in table.sources
         ],
-        twins=_embed(twins, "Copies and near-duplicates, two of each group; leaking groups first")
+        twins=embed(twins, "Copies and near-duplicates, two of each group; leaking groups first")
         if twins.exists()
         else None,
         subset_rows=_subsets(table, subset_hashes),
@@ -233,11 +220,3 @@ def _short(rows: Rows) -> Rows:
         return rows
     rest = f"… and {len(rows) - 1 - MAX_ROWS} more rows in the CSV file"
     return [*rows[: MAX_ROWS + 1], (rest, *[""] * (len(rows[0]) - 1))]
-
-
-def _embed(path: Path, caption: str, csv: str = "") -> Embedded:
-    with PIL.open(path) as picture:
-        width, height = picture.size
-    kind = "png" if path.suffix == ".png" else "jpeg"
-    data = base64.b64encode(path.read_bytes()).decode()
-    return Embedded(f"data:image/{kind};base64,{data}", width, height, caption, csv)

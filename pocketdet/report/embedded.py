@@ -15,9 +15,10 @@ class Embedded:
     width: int
     height: int
     caption: str
+    csv: str = ""  # the file with the numbers behind it
 
 
-def embed(path: Path, caption: str) -> Embedded | None:
+def embed(path: Path, caption: str, csv: str = "") -> Embedded | None:
     """A PNG or JPEG file, or None where there is none."""
     if not path.exists():
         return None
@@ -25,4 +26,4 @@ def embed(path: Path, caption: str) -> Embedded | None:
         width, height = picture.size
     kind = "png" if path.suffix == ".png" else "jpeg"
     data = base64.b64encode(path.read_bytes()).decode()
-    return Embedded(f"data:image/{kind};base64,{data}", width, height, caption)
+    return Embedded(f"data:image/{kind};base64,{data}", width, height, caption, csv)

@@ -54,7 +54,7 @@ def render(name: str, facts: Facts, verdict: Verdict, reports: Path) -> str:
         tones=TONES,
         number=number,
         verdict=verdict,
-        lead=_lead(facts),
+        lead=_headline(facts),
         tiles=list(_tiles(facts)),
         sheet=embed(reports / "evaluate/sheet.jpg", "Detections on test pictures"),
         worst=worst,
@@ -94,7 +94,7 @@ class Tile:
     unit: str = ""
 
 
-def _lead(facts: Facts) -> str:
+def _headline(facts: Facts) -> str:
     """The result in one sentence."""
     if not (facts.metrics and facts.net and facts.notes):
         return "The net was not evaluated."

@@ -22,8 +22,7 @@ from typing import Literal
 
 import numpy as np
 
-from pocketdet.dataset import Box
-from pocketdet.formats.rows import DONT_CARE
+from pocketdet.dataset import DONT_CARE, Box
 from pocketdet.formats.voc import TRUNCATED
 from pocketdet.sample.painting import Painting, Seen, inside, union
 

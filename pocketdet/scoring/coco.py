@@ -19,11 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pocketdet.boxes import xyxy_to_xywh
-from pocketdet.dataset import Dataset
+from pocketdet.dataset import DONT_CARE, Dataset
 from pocketdet.detector.decode import Detections
 from pocketdet.errors import DatasetError
-
-DONT_CARE = "DontCare"
 
 # Number -> (array, IoU threshold or all, size of objects, detections an image): COCOeval.summarize.
 NUMBERS: dict[str, tuple[str, float | None, str, int]] = {

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pocketdet.dataset import Dataset
+from pocketdet.dataset import DONT_CARE, Dataset
 from pocketdet.detector.decode import Detections
 from pocketdet.errors import DatasetError
-from pocketdet.scoring.coco import DONT_CARE, check
+from pocketdet.scoring.coco import check
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

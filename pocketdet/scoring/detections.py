@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from pocketdet.errors import DatasetError
+from pocketdet.formats.voc import to_edges
 from pocketdet.scoring.columns import Found, Objects, sorted_found
 from pocketdet.scoring.ground_truth import KITTI_FIELDS, plain_edges
 from pocketdet.scoring.kitti import TYPES
@@ -116,8 +117,8 @@ def _voc_devkit(by_class: Mapping[str, Path], path: Path, objects: Objects) -> F
         for record, words in lines(file, 6, "picture score xmin ymin xmax ymax"):
             if words[0] not in pictures:
                 raise DatasetError(f"{file}: {record}: picture {words[0]} is not in the truth")
-            score, xmin, ymin, xmax, ymax = numbers(file, record, words[1:], "fields 2-6")
-            box = edges(file, record, (xmin - 1, ymin - 1, xmax, ymax))
+            score, *corners = numbers(file, record, words[1:], "fields 2-6")
+            box = edges(file, record, to_edges(*corners))
             rows.append((pictures[words[0]], label, box, score))
     return _found(rows)
 

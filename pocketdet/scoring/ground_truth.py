@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from pocketdet.dataset import DONT_CARE
 from pocketdet.errors import DatasetError
-from pocketdet.formats.voc import parse
-from pocketdet.scoring.coco import DONT_CARE
+from pocketdet.formats.voc import parse, to_edges
 from pocketdet.scoring.columns import ANY_CLASS, Objects
 from pocketdet.scoring.kitti import TYPES
 from pocketdet.scoring.records import edges, files, is_known, lines, load_json, numbers
@@ -151,9 +151,9 @@ def _voc_xml(file: Path) -> tuple[tuple[float, float], list[tuple[str, _Edges, b
         if not name:
             raise DatasetError(f"{file}: {record}: expected a name, found none")
         texts = [row.findtext(f"bndbox/{key}") for key in ("xmin", "ymin", "xmax", "ymax")]
-        xmin, ymin, xmax, ymax = numbers(file, record, texts, "bndbox")
+        corners = numbers(file, record, texts, "bndbox")
         difficult = (row.findtext("difficult") or "0").strip() not in ("0", "false", "no")
-        box = edges(file, record, (xmin - 1, ymin - 1, xmax, ymax))
+        box = edges(file, record, to_edges(*corners))
         rows.append((name, box, difficult, -1.0, -1))
     stated = [root.findtext(f"size/{side}") for side in ("width", "height")]
     if None in stated:

@@ -12,9 +12,8 @@ from typing import Literal
 import numpy as np
 
 from pocketdet.boxes import areas, intersections, ious
-from pocketdet.dataset import Image
+from pocketdet.dataset import DONT_CARE, Image
 from pocketdet.detector.decode import Detections
-from pocketdet.scoring.coco import DONT_CARE
 
 Verdict = Literal["hit", "false alarm", "ignored"]
 
