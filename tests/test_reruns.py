@@ -45,7 +45,7 @@ def test_params_key_reaches_exactly_its_stages(project, key, value, expected):
     ("module", "expected"),
     [
         ("pocketdet/formats/voc.py", {"sample@street_coco", "validate"}),
-        ("pocketdet/splitting.py", {"split"}),
+        ("pocketdet/splitting.py", {"split", "analyse"}),
         ("pocketdet/detector/decode.py", {"evaluate", "convert", "verify"}),
         ("pocketdet/report/page.py", {"package"}),
         ("tasks/profile.py", {"profile"}),
@@ -56,7 +56,7 @@ def test_edited_helper_reaches_its_stages(project, module, expected):
     path.write_text(path.read_text() + "\nEDITED = True\n")
     assert expected <= changed(project)
     assert "sample@street_coco" not in changed(project) - expected
-    if expected in ({"split"}, {"package"}, {"profile"}):
+    if expected in ({"split", "analyse"}, {"package"}, {"profile"}):
         assert changed(project) == expected
 
 

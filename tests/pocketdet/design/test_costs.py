@@ -6,6 +6,7 @@ import pytest
 from pocketdet.design import costs
 from pocketdet.detector.spec import Level, NetSpec
 from pocketdet.errors import PocketdetError
+from pocketdet.preprocess import Preprocessing
 
 keras = pytest.importorskip("keras")
 
@@ -85,7 +86,7 @@ def test_an_unknown_layer_is_an_error_not_free():
 def test_agrees_with_the_converted_file(tmp_path: Path):
     from pocketdet.detector.net import build
     from pocketdet.exporting import flatbuffer, litert
-    from pocketdet.exporting.served import serve
+    from pocketdet.exporting.served import serve, without_normalisation
 
     levels = tuple(Level(stride, ((20.0, 30.0),)) for stride in (8, 16, 32))
     spec = NetSpec("mobilenet_v2", 0.35, "none", 16, 1, (96, 64), ("person",), levels)
@@ -93,7 +94,8 @@ def test_agrees_with_the_converted_file(tmp_path: Path):
     rows = costs.count(model)
     path = tmp_path / "net.tflite"
     noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
-    path.write_bytes(litert.convert(serve(model), "int8", [noise]))
+    core = serve(without_normalisation(model))
+    path.write_bytes(litert.quantise(core, Preprocessing(spec.input_wh), [noise]))
 
     graph = flatbuffer.read(path)
     convolutions = [op for op in graph.operations if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D")]
