@@ -49,11 +49,10 @@ def initialise(model: "keras.Model", spec: NetSpec) -> int:
         return 0
     if spec.weights != "imagenet":
         arrays: Arrays = weights.read(Path(spec.weights))
+    elif spec.backbone == "efficientnet_lite0":
+        arrays = _efficientnet_lite0()
     else:
-        arrays = {
-            "efficientnet_lite0": _efficientnet_lite0,
-            "mobilenet_v2": lambda: _mobilenet_v2(spec.width),
-        }[spec.backbone]()
+        arrays = _mobilenet_v2(spec.width)
     fitting = [v for v in model.weights if _shape(arrays, v.path) == tuple(v.shape)]
     named = {v.path for v in fitting}
     lacking = [
