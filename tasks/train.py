@@ -93,8 +93,9 @@ def train(params: Params, shards: Path, design: Path, trained: Path, report: Pat
 
 def training_key(params: Params, spec: NetSpec, shards_sha256: str) -> str:
     """Hash of everything that the weights depend on; also finds the training in MLflow."""
-    stage_of_dag = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]["train"]
-    sources = [Path(dep) for dep in stage_of_dag["deps"] if dep.endswith(".py")]
+    root = Path(__file__).resolve().parents[1]
+    dag = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))
+    sources = [root / dep for dep in dag["stages"]["train"]["deps"] if dep.endswith(".py")]
     given = {
         "params": params.model_dump(mode="json", include={"seed", "augment", "train"}),
         "net": asdict(spec),

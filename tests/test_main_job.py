@@ -3,7 +3,7 @@
 import json
 import shutil
 
-from conftest import REPOSITORY, run, set_params
+from conftest import REPOSITORY, run
 
 
 def test_bundle_and_report_are_there(finished):
@@ -51,13 +51,13 @@ def test_outside_a_project_the_command_says_so(tmp_path):
     assert "no project here" in done.stderr
 
 
-def test_own_data_without_classes_is_explained(project):
+def test_own_data_with_other_names_is_explained(project):
     own = shutil.copytree(project / "data/raw/street_voc", project.parent / "photos")
     arguments = ["pocketdet", "import", str(own), "--format", "voc", "--name", "mine"]
-    said = run(project, *arguments).stdout
-    assert "validate.classes" in said
-    assert "person" in said
-    set_params(project, {"validate.classes": ["person"], "validate.mapping": {"bicycle": "drop"}})
+    said = " ".join(run(project, *arguments, "--classes", "person").stdout.split())
+    assert "what becomes of bicycle" in said
+    assert "validate.mapping" in said
+    assert "Next: dvc repro" in run(project, *arguments, "--others", "drop").stdout
     run(project, "dvc", "repro", "split")
     summary = json.loads((project / "data/subsets/subsets.json").read_text())
     assert set(summary) >= {"train", "val", "test"}
