@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import networkx
+import yaml
 from dvc.repo import Repo
 from dvc.stage import PipelineStage, Stage
 
@@ -57,6 +58,12 @@ def nodes(root: Path, targets: Collection[str] = ()) -> list[Node]:
         graph.subgraph(wanted).reverse(), key=lambda name: place[name]
     )
     return [Node(name, tuple(sorted(graph.successors(name)))) for name in order]
+
+
+def stages(root: Path) -> list[str]:
+    """The names of the stages, as dvc.yaml lists them."""
+    raw = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))
+    return list(raw["stages"])
 
 
 def changed(root: Path, name: str) -> bool:

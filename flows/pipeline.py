@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
@@ -21,32 +21,35 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from rich.console import Console
 from rich.table import Table
 
-from flows import workspace
+from flows import dag, workspace
 from flows.account import Account
 from flows.walk import walk
 from pocketdet.errors import ParamsError, PocketdetError
 
+ROOT = Path(__file__).resolve().parents[1]  # of the project that this flow belongs to
 Override = Annotated[str, Field(pattern=r"^\s*[a-z_0-9]+(\.\w+)*\s*=.+$")]
-# The choices of the form in Prefect's page; a test compares them with dvc.yaml.
-StageName = Literal[
-    "sample",
-    "validate",
-    "split",
-    "analyse",
-    "design",
-    "augment",
-    "train",
-    "evaluate",
-    "convert",
-    "verify",
-    "profile",
-    "package",
-]
 COLOURS = {"Failed": "red", "Not run": "yellow", "Ran": "green", "Restored": "cyan"}
+
+
+def _known(name: str) -> str:
+    if name not in (names := dag.stages(ROOT)):
+        raise ValueError(f"{name!r} is no stage of dvc.yaml: one of {', '.join(names)}")
+    return name
+
+
+class _OfDvcYaml:
+    """Makes the form in Prefect's page offer the stages of dvc.yaml."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, *_: object) -> dict[str, object]:
+        return {"type": "string", "enum": dag.stages(ROOT)}
+
+
+StageName = Annotated[str, AfterValidator(_known), _OfDvcYaml]
 
 
 @flow(

@@ -17,6 +17,7 @@ from PIL import Image as PIL
 
 from pocketdet.boxes import areas, clip
 from pocketdet.config import Augment
+from pocketdet.preprocess import View
 
 Floats = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]
@@ -26,30 +27,6 @@ GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])  # luma of ITU-R BT.601, as in JP
 TILE_ZOOM = 0.5  # smallest, of a picture in its tile: less would need antialiasing
 MIN_SIDE_PX = 2.0  # of the frame; of anything thinner a net sees no shape to learn
 TILE_CENTRE = (0.3, 0.7)  # where a mosaic's four tiles may meet, share of each side
-
-
-@dataclass(frozen=True)
-class View:
-    """Where the whole of a picture goes in a frame; it may stick out of it.
-
-    Attributes:
-        corner_xy: Top left corner of the picture in the frame, px.
-        size_wh: Width and height that the picture takes in the frame, px.
-        flip: Whether the picture is mirrored left to right, within its place.
-    """
-
-    corner_xy: tuple[float, float]
-    size_wh: tuple[float, float]
-    flip: bool = False
-
-    def boxes(self, boxes_xyxy: Floats, picture_wh: tuple[int, int]) -> Floats:
-        """Boxes of a picture of this size, (N, 4), in the frame, not clipped."""
-        moved = boxes_xyxy.astype(np.float64)
-        if self.flip:
-            moved[:, [0, 2]] = picture_wh[0] - moved[:, [2, 0]]
-        scale = np.array(self.size_wh * 2) / (picture_wh * 2)
-        frame: Floats = (moved * scale + self.corner_xy * 2).astype(np.float32)
-        return frame
 
 
 @dataclass(frozen=True)
@@ -100,11 +77,13 @@ class Objects:
         return Objects(*map(np.concatenate, columns))
 
 
-def draw_view(recipe: Augment, frame_wh: tuple[int, int], rng: np.random.Generator) -> View:
-    """A random view for the shards, on whole pixels."""
+def draw_view(
+    recipe: Augment, plain: View, frame_wh: tuple[int, int], rng: np.random.Generator
+) -> View:
+    """A random view about the plain one, for the shards, on whole pixels."""
     zoom = np.exp(rng.uniform(*np.log(recipe.scale)))
     aspect = np.sqrt(1 + rng.uniform(-recipe.aspect, recipe.aspect))
-    sides = np.maximum(np.rint(np.array(frame_wh) * zoom * [aspect, 1 / aspect]), 1)
+    sides = np.maximum(np.rint(np.array(plain.size_wh) * zoom * [aspect, 1 / aspect]), 1)
     shift = rng.uniform(-recipe.translate, recipe.translate, 2)
     corner = np.rint((np.array(frame_wh) - sides) / 2 + shift * frame_wh)
     flip = bool(rng.random() < recipe.flip)

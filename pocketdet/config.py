@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
+from pocketdet.preprocess import Resize
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, strict=True)]
@@ -108,6 +110,7 @@ class Design(Section):
 
     device: Name
     input_wh: tuple[Count, Count]
+    resize: Resize
     backbone: Literal["efficientnet_lite0", "mobilenet_v2"]
     width: Positive
     weights: str

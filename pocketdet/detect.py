@@ -59,9 +59,7 @@ def run(
         names = output_names(photos)
         for done, (photo, name) in enumerate(zip(photos, names, strict=True), start=1):
             rgb = load_rgb(photo)
-            found = find(
-                rgb, runtime, contract.net, contract.preprocessing, contract.operating_point
-            )
+            found = find(rgb, runtime, contract.preprocessing, contract.operating_point)
             marks = class_marks(found, contract.net.classes)
             largest = (min(MOST_WH[0], rgb.shape[1]), min(MOST_WH[1], rgb.shape[0]))
             draw(rgb, marks, largest).save(out / name, quality=92)

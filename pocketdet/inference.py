@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from pocketdet.dataset import Dataset
 from pocketdet.detector.decode import Detections, Floats, OperatingPoint, detections
-from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import DatasetError
 from pocketdet.preprocess import Preprocessing, load_rgb, to_input
 
@@ -19,7 +18,6 @@ Candidates = Callable[[npt.NDArray[np.uint8]], tuple[Floats, Floats]]
 def find(
     rgb: npt.NDArray[np.uint8],
     runtime: Candidates,
-    spec: NetSpec,
     rule: Preprocessing,
     point: OperatingPoint,
 ) -> Detections:
@@ -28,19 +26,17 @@ def find(
     Args:
         rgb: The photo, (H, W, 3).
         runtime: Runs the net on one input.
-        spec: The net.
         rule: From a photo to the input.
         point: What to report.
     """
     boxes, scores = runtime(to_input(rgb, rule))
-    return detections(boxes, scores, spec, (rgb.shape[1], rgb.shape[0]), point)
+    return detections(boxes, scores, rule, (rgb.shape[1], rgb.shape[0]), point)
 
 
 def find_all(
     dataset: Dataset,
     root: Path,
     runtime: Candidates,
-    spec: NetSpec,
     rule: Preprocessing,
     point: OperatingPoint,
 ) -> Iterator[tuple[str, Detections]]:
@@ -50,7 +46,6 @@ def find_all(
         dataset: Images; their boxes are not looked at.
         root: Folder that the images' paths are below.
         runtime: Runs the net on one input.
-        spec: The net.
         rule: From a photo to the input.
         point: What to report.
 
@@ -64,4 +59,4 @@ def find_all(
                 f"{root / image.path}: expected {image.size_wh} px as its annotation says, "
                 f"found {found_wh}; annotate the picture anew or restore it"
             )
-        yield image.path, find(rgb, runtime, spec, rule, point)
+        yield image.path, find(rgb, runtime, rule, point)

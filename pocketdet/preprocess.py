@@ -1,9 +1,11 @@
 """The one way from a photo file to a net's input, in training, evaluation and on the phone.
 
-Resize rule "stretch": both sides are scaled to the input size, whatever the aspect, as MediaPipe
-and Vision's scaleFill do. Interpolation: bilinear with antialiasing (Pillow's BILINEAR). Pixels
-are RGB, uint8; the net itself holds the normalisation (rgb - 127) / 128 as its first layer, so a
-client feeds plain 0..255 values.
+Resize rules: "stretch" scales both sides to the input size, whatever the aspect, as MediaPipe and
+Vision's scaleFill do; "letterbox" keeps the aspect and fills what is left of the input with grey,
+as Vision's scaleFit does. A rule is `Preprocessing.sides` and its words in `RESIZE`; all else
+follows from the `View` that it gives. Interpolation: bilinear with antialiasing (Pillow's
+BILINEAR). Pixels are RGB, uint8; the net itself holds the normalisation (rgb - 127) / 128 as its
+first layer, so a client feeds plain 0..255 values.
 """
 
 import json
@@ -31,13 +33,57 @@ DAMAGED = (
 )
 
 
+Floats = npt.NDArray[np.float32]
+Resize = Literal["stretch", "letterbox"]
+# What an app must do: in words, and as the option of Vision's requests on iOS.
+RESIZE: dict[Resize, tuple[str, str]] = {
+    "stretch": ("stretched to the input size, whatever its aspect", "scaleFill"),
+    "letterbox": ("scaled to fit the input size and centred, the rest grey (127)", "scaleFit"),
+}
+MEAN, SCALE = 127.0, 128.0  # the net computes (rgb - MEAN) / SCALE
+FILL = (127, 127, 127)  # of a letterbox: zero after the normalisation
+
+
+@dataclass(frozen=True)
+class View:
+    """Where the whole of a picture goes in a frame; it may stick out of it.
+
+    Attributes:
+        corner_xy: Top left corner of the picture in the frame, px.
+        size_wh: Width and height that the picture takes in the frame, px.
+        flip: Whether the picture is mirrored left to right, within its place.
+    """
+
+    corner_xy: tuple[float, float]
+    size_wh: tuple[float, float]
+    flip: bool = False
+
+    def boxes(self, boxes_xyxy: Floats, picture_wh: tuple[int, int]) -> Floats:
+        """Boxes of a picture of this size, (N, 4), in the frame, not clipped."""
+        moved = boxes_xyxy.astype(np.float64)
+        if self.flip:
+            moved[:, [0, 2]] = picture_wh[0] - moved[:, [2, 0]]
+        scale = np.array(self.size_wh * 2) / (picture_wh * 2)
+        frame: Floats = (moved * scale + self.corner_xy * 2).astype(np.float32)
+        return frame
+
+    def back(self, boxes_xyxy: Floats, picture_wh: tuple[int, int]) -> Floats:
+        """Boxes of the frame, (N, 4), in the picture of this size, not clipped."""
+        scale = np.array(picture_wh * 2) / (self.size_wh * 2)
+        moved = (boxes_xyxy - np.array(self.corner_xy * 2)) * scale
+        if self.flip:
+            moved[:, [0, 2]] = picture_wh[0] - moved[:, [2, 0]]
+        photo: Floats = moved.astype(np.float32)
+        return photo
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """The specification, as it is written into the bundle.
 
     Attributes:
         input_wh: Width and height of the net's input, px.
-        resize: Always "stretch".
+        resize: A rule of `RESIZE`.
         interpolation: Always "bilinear, antialiased".
         colour: Always "RGB".
         mean: Subtracted from every channel by the net's first layer.
@@ -45,11 +91,25 @@ class Preprocessing:
     """
 
     input_wh: tuple[int, int]
-    resize: Literal["stretch"] = "stretch"
+    resize: Resize
     interpolation: Literal["bilinear, antialiased"] = "bilinear, antialiased"
     colour: Literal["RGB"] = "RGB"
-    mean: float = 127.0
-    scale: float = 128.0
+    mean: float = MEAN
+    scale: float = SCALE
+
+    def sides(self, photos_wh: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Width and height that photos of these sizes (..., 2) take in the input, whole px."""
+        photos = np.asarray(photos_wh, np.float64)
+        scales = self.input_wh / photos
+        if self.resize == "letterbox":
+            scales = scales.min(-1, keepdims=True)
+        sides: npt.NDArray[np.float64] = np.maximum(np.rint(photos * scales), 1)
+        return sides
+
+    def view(self, photo_wh: tuple[int, int]) -> View:
+        """Where a photo goes in the input."""
+        w, h = self.sides(photo_wh).astype(int).tolist()
+        return View(((self.input_wh[0] - w) // 2, (self.input_wh[1] - h) // 2), (w, h))
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -94,10 +154,14 @@ def to_rgb(picture: PIL.Image) -> PIL.Image:
     return picture.convert("RGB")
 
 
-def to_input(rgb: npt.NDArray[np.uint8], spec: Preprocessing) -> npt.NDArray[np.uint8]:
+def to_input(rgb: npt.NDArray[np.uint8], rule: Preprocessing) -> npt.NDArray[np.uint8]:
     """A photo (H, W, 3) as the net's input (input_h, input_w, 3), both uint8 RGB."""
-    resized = PIL.fromarray(rgb).resize(spec.input_wh, PIL.Resampling.BILINEAR)
-    return np.asarray(resized, dtype=np.uint8)
+    view = rule.view((rgb.shape[1], rgb.shape[0]))
+    (x, y), (w, h) = view.corner_xy, view.size_wh
+    frame = PIL.new("RGB", rule.input_wh, FILL)
+    resized = PIL.fromarray(rgb).resize((int(w), int(h)), PIL.Resampling.BILINEAR)
+    frame.paste(resized, (int(x), int(y)))
+    return np.asarray(frame, dtype=np.uint8)
 
 
 PIL.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow warns above it: the limit is ours, not Pillow's 89 Mpx

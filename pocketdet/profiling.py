@@ -113,7 +113,7 @@ def around(path: Path, contract: Contract, runs: int, warmup: int) -> tuple[Late
 
     def after() -> object:
         boxes, scores = runtime.candidates(outputs)
-        return detections(boxes, scores, contract.net, PHOTO_WH, contract.operating_point)
+        return detections(boxes, scores, contract.preprocessing, PHOTO_WH, contract.operating_point)
 
     return (
         measure(lambda: to_input(photo, contract.preprocessing), runs, warmup),

@@ -21,12 +21,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PIL
 
-from pocketdet.augment import Objects, Picture, View, draw_fill, draw_view, mean_colour, render
+from pocketdet.augment import Objects, Picture, draw_fill, draw_view, mean_colour, render
 from pocketdet.config import Augment
 from pocketdet.dataset import Dataset, Image
 from pocketdet.errors import DatasetError
 from pocketdet.parallel import in_order
-from pocketdet.preprocess import Preprocessing, load_rgb, to_input
+from pocketdet.preprocess import Preprocessing, View, load_rgb, to_input
 
 MANIFEST = "manifest.json"
 INDEX = "index.safetensors"
@@ -234,12 +234,13 @@ def _views(
     rgb: Picture, path: str, spec: Preprocessing, recipe: Augment, seed: int, copies: int
 ) -> Iterator[tuple[Picture, View]]:
     """The pictures of a photo at the net's size: the plain resize, then random views."""
-    yield to_input(rgb, spec), View((0, 0), spec.input_wh)
+    plain = spec.view((rgb.shape[1], rgb.shape[0]))
+    yield to_input(rgb, spec), plain
     photo = int.from_bytes(hashlib.sha256(path.encode()).digest()[:8], "big")
     mean = mean_colour(rgb)
     for copy in range(copies):
         rng = np.random.default_rng((seed, photo, copy))
-        view = draw_view(recipe, spec.input_wh, rng)
+        view = draw_view(recipe, plain, spec.input_wh, rng)
         yield render(rgb, view, spec.input_wh, draw_fill(mean, rng)), view
 
 

@@ -1,7 +1,7 @@
 """What a data set is like, in numbers: counts, sizes, shapes, positions; nothing drawn here.
 
 Sizes are given at the net's input where it says so, because that is what the net sees: a box's
-side in the photo, times the input's side, over the photo's side (resize rule "stretch").
+side in the photo, scaled by the resize rule.
 """
 
 import math
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pocketdet.dataset import Dataset
+from pocketdet.preprocess import Preprocessing
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -56,10 +57,10 @@ class Table:
         mine: Bools = self.counts & (self.label == label)
         return mine
 
-    def sides_at(self, input_wh: tuple[int, int]) -> Floats:
+    def sides_at(self, rule: Preprocessing) -> Floats:
         """(B, 2) width and height of every box at the net's input, px."""
         shares = (self.xyxy[:, 2:] - self.xyxy[:, :2]) / self.size_wh
-        sides: Floats = shares * np.asarray(input_wh, dtype=np.float64)
+        sides: Floats = shares * rule.sides(self.size_wh)
         return sides
 
 
@@ -154,11 +155,11 @@ def counts(table: Table) -> Rows:
     return rows
 
 
-def sizes(table: Table, input_wh: tuple[int, int]) -> Rows:
+def sizes(table: Table, rule: Preprocessing) -> Rows:
     """Quantiles of height and width at the net's input, px, by class and source."""
     head = [f"{side}_q{round(100 * q):02d}_px" for side in ("height", "width") for q in QUANTILES]
     rows: Rows = [("class", "source", "objects", *head)]
-    sides = table.sides_at(input_wh)
+    sides = table.sides_at(rule)
     source = table.image_source[table.image]
     for label, name in enumerate(table.classes):
         every = table.of(label)
@@ -184,10 +185,10 @@ def boxes_per_picture(table: Table, bins: int) -> Histogram:
     return Histogram("objects in a picture", edges, series)
 
 
-def heights(table: Table, input_wh: tuple[int, int], bins: int) -> Histogram:
+def heights(table: Table, rule: Preprocessing, bins: int) -> Histogram:
     """Heights at the net's input, px, by class, in bins of equal ratio."""
-    edges = np.geomspace(1, input_wh[1], bins + 1)
-    return _by_class(table, "height at the net's input, px", edges, table.sides_at(input_wh)[:, 1])
+    edges = np.geomspace(1, rule.input_wh[1], bins + 1)
+    return _by_class(table, "height at the net's input, px", edges, table.sides_at(rule)[:, 1])
 
 
 def aspects(table: Table, bins: int) -> Histogram:
@@ -197,10 +198,10 @@ def aspects(table: Table, bins: int) -> Histogram:
     return _by_class(table, "width / height in the photo", edges, sides[:, 0] / sides[:, 1])
 
 
-def shapes(table: Table, input_wh: tuple[int, int], bins: int) -> HeatMap:
+def shapes(table: Table, rule: Preprocessing, bins: int) -> HeatMap:
     """Objects by width and height at the net's input, px, in cells of equal ratio."""
-    x_edges, y_edges = (np.geomspace(1, side, bins + 1) for side in input_wh)
-    sides = np.clip(table.sides_at(input_wh), 1, input_wh)
+    x_edges, y_edges = (np.geomspace(1, side, bins + 1) for side in rule.input_wh)
+    sides = np.clip(table.sides_at(rule), 1, rule.input_wh)
     return HeatMap(
         x_edges,
         y_edges,

@@ -7,6 +7,7 @@ from pathlib import Path
 from pocketdet import checks, duplicates, splitting, stats
 from pocketdet.config import Params
 from pocketdet.dataset import Dataset, read_paths
+from pocketdet.preprocess import Preprocessing
 from pocketdet.report import analysis, distributions
 from pocketdet.stats import Rows
 from tasks.stage import say, stage
@@ -25,19 +26,20 @@ def analyse(params: Params, raw: Path, dataset: Path, subsets: Path, report: Pat
     contents, perceptual = checks.hashes(whole, checks.load(dataset / "pictures.csv"))
     near_bits = params.split.near_duplicate_bits
     groups = duplicates.clusters(contents, perceptual, near_bits)
-    bins, input_wh = params.analyse.bins, params.design.input_wh
+    bins, design = params.analyse.bins, params.design
+    rule = Preprocessing(design.input_wh, design.resize)
     table = stats.tabulate(whole, subset_of, splitting.NAMES)
 
     report.mkdir()
     histograms = {
         "boxes_per_picture": stats.boxes_per_picture(table, bins),
-        "heights": stats.heights(table, input_wh, bins),
+        "heights": stats.heights(table, rule, bins),
         "aspects": stats.aspects(table, bins),
     }
-    shapes, coverage = stats.shapes(table, input_wh, bins), stats.coverage(table, bins)
+    shapes, coverage = stats.shapes(table, rule, bins), stats.coverage(table, bins)
     rows: dict[str, Rows] = {
         "counts": stats.counts(table),
-        "sizes": stats.sizes(table, input_wh),
+        "sizes": stats.sizes(table, rule),
         "duplicates": duplicate_rows(whole, groups, subset_of),
         "shapes": shapes.rows(),
         "coverage": coverage.rows(),
@@ -67,7 +69,7 @@ def analyse(params: Params, raw: Path, dataset: Path, subsets: Path, report: Pat
     if twins:
         analysis.twin_sheet(whole, twins, raw).save(report / "twins.jpg", quality=85)
     content_hashes = {name: hashes[name]["sha256"] for name in splitting.NAMES}
-    page = analysis.render(table, input_wh, near_bits, content_hashes, rows, report)
+    page = analysis.render(table, rule, near_bits, content_hashes, rows, report)
     (report / "index.html").write_text(page, encoding="utf-8")
     leaks = len({row[0] for row in rows["duplicates"][1:] if row[-1] == "yes"})
     say(f"{len(whole)} pictures, {leaks} groups of duplicates straddle subsets")

@@ -31,7 +31,8 @@ def design(params: Params, dataset: Path, subsets: Path, design: Path, report: P
     design.mkdir()
     report.mkdir()
     spec.save(design / "net.json")
-    Preprocessing(wanted.input_wh).save(design / "preprocessing.json")
+    rule = Preprocessing(wanted.input_wh, wanted.resize)
+    rule.save(design / "preprocessing.json")
 
     say(f"building {spec.backbone} at {wanted.input_wh[0]} x {wanted.input_wh[1]} px")
     with quiet():
@@ -40,7 +41,7 @@ def design(params: Params, dataset: Path, subsets: Path, design: Path, report: P
     time = latency.estimate(rows, card)
     lines = budget.check(totals, time, wanted.budget, card)
     verdict = budget.verdict(lines)
-    sizes = sizes_at_input(training, wanted.input_wh)
+    sizes = sizes_at_input(training, rule)
     recalls = {f"{iou}": best_possible_recall(sizes, spec.levels, iou) for iou in RECALL_IOUS}
 
     with (report / "costs.csv").open("w", newline="", encoding="utf-8") as stream:

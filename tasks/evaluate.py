@@ -7,7 +7,6 @@ from pocketdet import inference
 from pocketdet.config import Params
 from pocketdet.dataset import Dataset, read_paths
 from pocketdet.detector.decode import Detections, OperatingPoint
-from pocketdet.detector.spec import NetSpec
 from pocketdet.preprocess import Preprocessing
 from pocketdet.quiet import quiet
 from pocketdet.report import gallery, plots
@@ -68,10 +67,9 @@ def find(
     part: Dataset, raw: Path, runtime: Runtime, design: Path, point: OperatingPoint, subset: str
 ) -> dict[str, Detections]:
     """The detections in every picture of a subset, with a progress line now and then."""
-    spec = NetSpec.load(design / "net.json")
     rule = Preprocessing.load(design / "preprocessing.json")
     found: dict[str, Detections] = {}
-    for path, detections in inference.find_all(part, raw, runtime, spec, rule, point):
+    for path, detections in inference.find_all(part, raw, runtime, rule, point):
         found[path] = detections
         if len(found) % PROGRESS_EVERY == 0 or len(found) == len(part):
             say(f"{subset}: {len(found)} of {len(part)} pictures")

@@ -10,7 +10,7 @@ from pocketdet.exporting.contract import Contract
 from pocketdet.packing import contents
 from pocketdet.report import facts, verdict
 from pocketdet.report import page as pages
-from tasks import spool, tracking
+from tasks import spool, tags, tracking
 from tasks.stage import final, say, stage
 
 # Beside report and bundle, what MLflow shows without opening either: (below reports, name there).
@@ -55,7 +55,7 @@ def package(
         metrics=dict(numbers(found.metrics or {})),
         artifacts={"report": page, f"bundle/{archive.name}": archive}
         | {there: path for there, path in pictures.items() if path.exists()},
-        tags={"verdict": judged.word},
+        tags=tags.of_result(judged.word),
     )
     for line in judged.text():
         say(line)

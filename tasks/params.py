@@ -1,5 +1,6 @@
 """Reads params.yaml and refuses what breaks its rules, with file, dotted key, value and rule."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -38,6 +39,19 @@ def load(path: Path = Path("params.yaml")) -> Params:
             )
             lines.append(f"  {key}: {found}{rule}")
         raise ParamsError(f"{path}: {len(lines)} wrong\n" + "\n".join(lines)) from error
+
+
+def flatten(params: Params) -> dict[str, str]:
+    """Every key of params.yaml, dotted, as a string."""
+    return dict(_leaves("", params.model_dump(mode="json", by_alias=True)))
+
+
+def _leaves(prefix: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves(f"{prefix}.{key}" if prefix else str(key), inner)
+    else:
+        yield prefix, str(value)
 
 
 def _known(raw: object, location: tuple[int | str, ...]) -> str:

@@ -27,17 +27,15 @@ from urllib.parse import urlsplit
 
 from pocketdet.config import Params
 from tasks import spool
-from tasks.provenance import flatten, origin
+from tasks.params import flatten
 from tasks.stage import say
+from tasks.tags import PARENT, RECORDED, RESULT, SOURCE, TRAINING, WEIGHTS, origin
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
 EXPERIMENT = "pocketdet"
-TRAINING, WEIGHTS, RESULT, RECORDED, PARENT = (
-    f"pocketdet.{name}" for name in ("training", "weights", "result", "recorded", "training_run")
-)
 
 
 class TrackingError(Exception):
@@ -286,7 +284,7 @@ class Store:
         return str(run_id)
 
     def _create(self, record: spool.Record, parent: str | None = None) -> str:
-        tags = {"mlflow.source.name": "pocketdet", "mlflow.source.type": "PROJECT"}
+        tags = dict(SOURCE)
         if record.kind == "training":
             tags[TRAINING] = record.key
         else:

@@ -142,7 +142,7 @@ def _convert(converted: Path, reports: Path) -> None:
     (converted / "detector.mlpackage/Manifest.json").write_text("{}")
     (converted / "detector.mlpackage/Data/weight.bin").write_bytes(b"\0" * 9)
     (converted / "calibration.txt").write_text("street/000001.jpg\n")
-    contract = Contract(SPEC, Preprocessing(SPEC.input_wh), POINT, tuple(variants))
+    contract = Contract(SPEC, Preprocessing(SPEC.input_wh, "stretch"), POINT, tuple(variants))
     contract.save(converted / "contract.json")
     (reports / "verify/ledger.json").write_text(ledger.as_json(rows, 50.0))
     time = Latency(5.0, 6.0)

@@ -7,6 +7,7 @@ from pocketdet.config import Design
 from pocketdet.dataset import Dataset
 from pocketdet.detector.anchors import kmeans_anchors
 from pocketdet.detector.spec import NetSpec
+from pocketdet.preprocess import Preprocessing
 
 
 def specify(design: Design, training: Dataset, seed: int) -> NetSpec:
@@ -20,7 +21,7 @@ def specify(design: Design, training: Dataset, seed: int) -> NetSpec:
     Raises:
         DatasetError: The subset has no object that counts.
     """
-    shapes = sizes_at_input(training, design.input_wh)
+    shapes = sizes_at_input(training, Preprocessing(design.input_wh, design.resize))
     return NetSpec(
         backbone=design.backbone,
         width=design.width,
@@ -33,11 +34,12 @@ def specify(design: Design, training: Dataset, seed: int) -> NetSpec:
     )
 
 
-def sizes_at_input(dataset: Dataset, input_wh: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """Sizes of the objects that count once their photos are stretched to the input, (N, 2) px."""
+def sizes_at_input(dataset: Dataset, rule: Preprocessing) -> npt.NDArray[np.float64]:
+    """Sizes at the net's input of the objects that count, (N, 2) px."""
     rows = [
-        ((x2 - x1) * input_wh[0] / image.size_wh[0], (y2 - y1) * input_wh[1] / image.size_wh[1])
+        (x2 - x1, y2 - y1, *image.size_wh)
         for image in dataset
         for x1, y1, x2, y2 in (box.xyxy for box in image.boxes if not box.ignore)
     ]
-    return np.array(rows, np.float64).reshape(-1, 2)
+    sizes, photos = np.split(np.array(rows, np.float64).reshape(-1, 4), 2, axis=1)
+    return sizes / photos * rule.sides(photos)

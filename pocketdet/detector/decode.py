@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from pocketdet.boxes import clip, ious
 from pocketdet.detector.spec import NetSpec
+from pocketdet.preprocess import Preprocessing
 
 CENTRE_VARIANCE = 0.1
 SIZE_VARIANCE = 0.2
@@ -112,7 +113,7 @@ def candidates(
 def detections(
     boxes_xyxy: Floats,
     scores: Floats,
-    spec: NetSpec,
+    rule: Preprocessing,
     image_wh: tuple[int, int],
     point: OperatingPoint,
 ) -> Detections:
@@ -122,10 +123,8 @@ def detections(
     # Stable, so that equal scores keep the order of the anchors on every runtime.
     order = np.argsort(-found, kind="stable")[: 20 * point.max_detections]
     anchor, label, found = anchor[order], label[order], found[order]
-    stretch = np.asarray(
-        [w / n for w, n in zip(image_wh, spec.input_wh, strict=True)] * 2, np.float32
-    )
-    boxes = clip(boxes_xyxy[anchor] * stretch, image_wh).astype(np.float32)
+    photo = rule.view(image_wh).back(boxes_xyxy[anchor], image_wh)
+    boxes = clip(photo, image_wh).astype(np.float32)
     keep = nms(boxes, label, point.nms_iou)[: point.max_detections]
     return Detections(boxes[keep], found[keep].astype(np.float32), label[keep])
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pocketdet.detector.spec import NetSpec
-from pocketdet.preprocess import Preprocessing
+from pocketdet.preprocess import MEAN, SCALE
 
 if TYPE_CHECKING:
     import keras
@@ -30,8 +30,7 @@ def build(spec: NetSpec, batch: int | None = None) -> "keras.Model":
     ]
     w, h = spec.input_wh
     picture = keras.Input((h, w, 3), batch_size=batch, dtype="float32", name="picture")
-    rule = Preprocessing(spec.input_wh)
-    x = keras.layers.Rescaling(1 / rule.scale, -rule.mean / rule.scale, name="normalise")(picture)
+    x = keras.layers.Rescaling(1 / SCALE, -MEAN / SCALE, name="normalise")(picture)
     maps = backbone.features(
         x, [level.stride for level in spec.levels], spec.width, fixed=spec.weights != "none"
     )

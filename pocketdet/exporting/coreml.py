@@ -1,10 +1,11 @@
 """The Core ML package: an ML program that finds boxes, then Apple's non-maximum suppression.
 
 Vision gives an app VNRecognizedObjectObservation values from it: labelled boxes, without any code
-for decoding or suppression. Input is a picture; set the request's imageCropAndScaleOption to
-scaleFill, the resize rule that the net was trained with. The thresholds are inputs with the
-operating point as default. The net computes in float16; the decoding of boxes, a thousandth of the
-work, in float32, because float16 has steps of 0.1 px at the far end of a picture.
+for decoding or suppression. Input is a picture; set the request's imageCropAndScaleOption to the
+one that the input's description names, for the resize rule that the net was trained with. The
+thresholds are inputs with the operating point as default. The net computes in float16; the decoding
+of boxes, a thousandth of the work, in float32, because float16 has steps of 0.1 px at the far end
+of a picture.
 """
 
 import json
@@ -21,7 +22,7 @@ from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
 from pocketdet.exporting.contract import Tensor, Variant
 from pocketdet.exporting.served import INPUT, Served
-from pocketdet.preprocess import Preprocessing
+from pocketdet.preprocess import RESIZE, Preprocessing
 
 SCORES, BOXES = "raw_confidence", "raw_coordinates"  # of the net; suppression drops the "raw_"
 # What the converter calls them: counted in the order of the names.
@@ -180,11 +181,8 @@ def _pipeline(net: Any, spec: NetSpec, point: OperatingPoint) -> Any:
 def _describe(pipeline: Any, rule: Preprocessing, spec: NetSpec, point: OperatingPoint) -> None:
     """Metadata that travels with the package, also when it is taken out of the bundle."""
     features = {f.name: f for f in (*pipeline.description.input, *pipeline.description.output)}
-    features[
-        INPUT
-    ].shortDescription = (
-        "RGB picture, stretched to this size whatever its aspect (Vision: scaleFill)"
-    )
+    resize, option = RESIZE[rule.resize]
+    features[INPUT].shortDescription = f"RGB picture, {resize} (Vision: {option})"
     features["confidence"].shortDescription = f"boxes x scores of {', '.join(spec.classes)}"
     features[
         "coordinates"

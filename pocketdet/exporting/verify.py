@@ -85,7 +85,9 @@ def verify(
     expected: dict[str, Detections] = {}
     for k, image in enumerate(dataset):
         rgb = to_input(load_rgb(root / image.path), contract.preprocessing)
-        detect = partial(detections, spec=contract.net, image_wh=image.size_wh, point=scoring)
+        detect = partial(
+            detections, rule=contract.preprocessing, image_wh=image.size_wh, point=scoring
+        )
         raw = net.raw(rgb)
         boxes, scores = net.candidates(raw)
         expected[image.path] = detect(boxes, scores)

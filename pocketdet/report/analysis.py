@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image as PIL
 
 from pocketdet.dataset import Dataset, Image
-from pocketdet.preprocess import load_rgb
+from pocketdet.preprocess import Preprocessing, load_rgb
 from pocketdet.report.embedded import embed
 from pocketdet.report.pictures import CLASS_COLOURS, IGNORED, Mark, contact_sheet, draw
 from pocketdet.stats import Rows, Table
@@ -36,7 +36,7 @@ CAPTIONS = {
 
 def render(
     table: Table,
-    input_wh: tuple[int, int],
+    rule: Preprocessing,
     near_bits: int,
     subset_hashes: Mapping[str, str],
     rows: Mapping[str, Rows],
@@ -46,7 +46,7 @@ def render(
 
     Args:
         table: The data set.
-        input_wh: The net's input, px.
+        rule: How a photo becomes the net's input.
         near_bits: Largest difference of near-duplicates, of 256 bits.
         subset_hashes: Content hash by subset.
         rows: Tables "counts", "sizes" and "duplicates".
@@ -67,7 +67,7 @@ def render(
         sections=SECTIONS,
         legend=[(name, _colour(n)) for n, name in enumerate(table.classes)],
         pictures=f"{len(table.image_source):,}",
-        lead=_lead(table, input_wh),
+        lead=_lead(table, rule),
         tiles=_tiles(table),
         plots={
             name: embed(
@@ -90,7 +90,7 @@ def render(
         groups=len(groups),
         leaks=len(leaks),
         near_bits=near_bits,
-        input_wh=input_wh,
+        input_wh=rule.input_wh,
     )
 
 
@@ -155,10 +155,10 @@ def _many(count: int, word: str) -> str:
     return f"{count:,} {word if count == 1 else plural}"
 
 
-def _lead(table: Table, input_wh: tuple[int, int]) -> str:
+def _lead(table: Table, rule: Preprocessing) -> str:
     pictures, sources = len(table.image_source), len(table.sources)
     first = table.of(0)
-    heights = table.sides_at(input_wh)[:, 1]
+    heights = table.sides_at(rule)[:, 1]
     text = (
         f"{_many(pictures, 'picture')} from {_many(sources, 'source')} with "
         f"{_many(int(table.counts.sum()), 'object')} of {_many(len(table.classes), 'class')}"
@@ -167,7 +167,7 @@ def _lead(table: Table, input_wh: tuple[int, int]) -> str:
         text += (
             f"; half of the objects of class {table.classes[0]} are lower than "
             f"{np.median(heights[first]):.0f} px at the net's input of "
-            f"{input_wh[0]} x {input_wh[1]} px"
+            f"{rule.input_wh[0]} x {rule.input_wh[1]} px"
         )
     return text + "."
 

@@ -56,8 +56,8 @@ def model_card(name: str, facts: Facts, verdict: Verdict) -> str:
         _markdown(tables.ledger(facts)),
         "## How to run it",
         f"    pocketdet detect photo.jpg --bundle {name}.zip --out found",
-        "Feed RGB pixels 0..255, the upright picture stretched to the input; the normalisation is "
-        "inside every file. contract.json has inputs, outputs and box coding, params.json the "
+        f"Feed RGB pixels 0..255, the upright picture {facts.resize}; the normalisation is inside "
+        "every file. contract.json has inputs, outputs and box coding, params.json the "
         "thresholds, labels.txt the classes in the order of their numbers.",
         "## What it was made from",
         _markdown(tables.subsets(facts)),

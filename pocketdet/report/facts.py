@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pocketdet.errors import PocketdetError
+from pocketdet.preprocess import RESIZE
 
 Value = TypeVar("Value")
 Row = dict[str, str]
@@ -23,6 +24,7 @@ class Facts:
         design: reports/design/design.json.
         costs: reports/design/costs.csv.
         net: models/design/net.json.
+        preprocessing: models/design/preprocessing.json.
         recipe: reports/augment/recipe.json.
         history: reports/train/history.csv.
         training: reports/train/summary.json.
@@ -40,6 +42,7 @@ class Facts:
     design: dict[str, Any] | None
     costs: list[Row] | None
     net: dict[str, Any] | None
+    preprocessing: dict[str, Any] | None
     recipe: dict[str, Any] | None
     history: list[Row] | None
     training: dict[str, Any] | None
@@ -50,6 +53,11 @@ class Facts:
     point: dict[str, Any] | None
     ledger: dict[str, Any] | None
     profile: dict[str, Any] | None
+
+    @property
+    def resize(self) -> str:
+        """How a photo comes to the input's size, in words."""
+        return RESIZE[self.preprocessing["resize"]][0] if self.preprocessing else "unknown"
 
 
 def read(reports: Path, subsets: Path, design: Path, point: Path) -> Facts:
@@ -70,6 +78,7 @@ def read(reports: Path, subsets: Path, design: Path, point: Path) -> Facts:
         design=_read(reports / "design/design.json", json.loads),
         costs=_read(reports / "design/costs.csv", _rows),
         net=_read(design / "net.json", json.loads),
+        preprocessing=_read(design / "preprocessing.json", json.loads),
         recipe=_read(reports / "augment/recipe.json", json.loads),
         history=_read(reports / "train/history.csv", _rows),
         training=_read(reports / "train/summary.json", json.loads),

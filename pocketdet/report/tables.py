@@ -235,7 +235,7 @@ def design(facts: Facts) -> Table | None:
             "",
             "",
         ),
-        ("Input", f"{w} x {h} px", "", "stretched to fit"),
+        ("Input", f"{w} x {h} px", "", facts.resize),
         ("Neck and head", f"{net['neck_channels']} channels", "", ""),
         ("Blocks before each prediction", count(net["head_blocks"]), "", "depthwise-separable"),
         ("Strides (anchors)", levels, "px", ""),

@@ -4,14 +4,13 @@ import json
 import shutil
 import subprocess
 import sys
-import typing
 from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, environment, git
 
 from flows import dag
-from flows.pipeline import StageName, main, pipeline
+from flows.pipeline import main, pipeline
 from pocketdet.errors import ParamsError
 
 # Of DVC, about a package that it uses.
@@ -35,9 +34,11 @@ def only(statuses, *ran, status="Ran"):
     return statuses == {stage: status if stage in ran else "Cached" for stage in ALL}
 
 
-def test_stage_choices_are_those_of_dvc_yaml():
+def test_stages_are_those_of_dvc_yaml():
     real = {node.name.partition("@")[0] for node in dag.nodes(REPOSITORY)}
-    assert set(typing.get_args(StageName)) == {n for n in real if not n.endswith(".dvc")}
+    assert set(dag.stages(REPOSITORY)) == {n for n in real if not n.endswith(".dvc")}
+    form = pipeline.parameters.model_dump()["properties"]["stages"]
+    assert form["items"]["enum"] == dag.stages(REPOSITORY)
 
 
 def test_nothing_changed_is_cached_everywhere(in_toy, prefect_server):

@@ -7,9 +7,10 @@ import yaml
 from hypothesis import given, settings
 
 from pocketdet import augment
-from pocketdet.augment import Objects, View, render, render_fast
+from pocketdet.augment import Objects, render, render_fast
 from pocketdet.boxes import clip, ious
 from pocketdet.config import Augment
+from pocketdet.preprocess import View
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
 RECIPE = Augment.model_validate(yaml.safe_load(PARAMS.read_text())["augment"])
@@ -97,7 +98,7 @@ def test_kept_boxes_stay_inside_and_have_area(seed: int):
     rng = np.random.default_rng(seed)
     corners = rng.uniform(0, 60, (6, 2))
     some = objects(*np.concatenate([corners, corners + rng.uniform(1, 50, (6, 2))], 1).tolist())
-    view = augment.draw_view(RECIPE, FRAME, rng)
+    view = augment.draw_view(RECIPE, View((0, 0), FRAME), FRAME, rng)
     seen = some.seen(view, PICTURE, FRAME, RECIPE.min_visible)
     assert (seen.boxes_xyxy >= 0).all()
     assert (seen.boxes_xyxy <= [*FRAME, *FRAME]).all()
@@ -142,7 +143,7 @@ def test_no_objects():
 
 def test_views_use_the_whole_range_of_the_recipe():
     rng = np.random.default_rng(0)
-    views = [augment.draw_view(RECIPE, FRAME, rng) for _ in range(2000)]
+    views = [augment.draw_view(RECIPE, View((0, 0), FRAME), FRAME, rng) for _ in range(2000)]
     zooms = [np.sqrt(np.prod(view.size_wh) / np.prod(FRAME)) for view in views]
     assert min(zooms) == pytest.approx(RECIPE.scale[0], abs=0.02)
     assert max(zooms) == pytest.approx(RECIPE.scale[1], abs=0.02)

@@ -29,7 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = Dataset(("person",), tuple(images))
     for name, copies in (("train", 2), ("val", 0)):
         folder = root / "shards" / name
-        list(shards.write(folder, root, data, Preprocessing((64, 32)), RECIPE, 0, copies, 1))
+        rule = Preprocessing((64, 32), "stretch")
+        list(shards.write(folder, root, data, rule, RECIPE, 0, copies, 1))
     return root / "shards"
 
 

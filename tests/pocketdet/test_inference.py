@@ -14,7 +14,7 @@ from pocketdet.preprocess import Preprocessing
 SPEC = NetSpec(
     "mobilenet_v2", 0.35, "none", 16, 1, (64, 32), ("person", "dog"), (Level(8, ((8, 8),)),)
 )
-RULE, POINT = Preprocessing((64, 32)), OperatingPoint(0.5, 0.5, 10)
+RULE, POINT = Preprocessing((64, 32), "stretch"), OperatingPoint(0.5, 0.5, 10)
 
 
 def runtime(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -33,7 +33,7 @@ def test_boxes_come_back_in_the_photos_own_pixels(tmp_path: Path) -> None:
     for name, grey in (("a.png", 255), ("b.png", 0)):
         PIL.new("RGB", (200, 300), (grey,) * 3).save(tmp_path / name)
     images = (Image("b.png", (200, 300)), Image("a.png", (200, 300)))
-    found = dict(inference.find_all(dataset(*images), tmp_path, runtime, SPEC, RULE, POINT))
+    found = dict(inference.find_all(dataset(*images), tmp_path, runtime, RULE, POINT))
     assert list(found) == ["b.png", "a.png"]
     assert len(found["b.png"].scores) == 0
     assert found["a.png"].boxes_xyxy.tolist() == [[0, 0, 100, 150]]
@@ -44,10 +44,6 @@ def test_photo_that_is_missing_or_was_resized_is_an_error(tmp_path: Path) -> Non
     PIL.new("RGB", (20, 30)).save(tmp_path / "a.png")
     resized = dataset(Image("a.png", (30, 20)))
     with pytest.raises(DatasetError, match=r"a\.png: expected \(30, 20\) px"):
-        list(inference.find_all(resized, tmp_path, runtime, SPEC, RULE, POINT))
+        list(inference.find_all(resized, tmp_path, runtime, RULE, POINT))
     with pytest.raises(DatasetError, match=r"b\.png: image file not found"):
-        list(
-            inference.find_all(
-                dataset(Image("b.png", (1, 1))), tmp_path, runtime, SPEC, RULE, POINT
-            )
-        )
+        list(inference.find_all(dataset(Image("b.png", (1, 1))), tmp_path, runtime, RULE, POINT))

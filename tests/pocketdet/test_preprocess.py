@@ -1,12 +1,15 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image as PIL
 
 from pocketdet import preprocess
 from pocketdet.errors import DatasetError
-from pocketdet.preprocess import Preprocessing, load_rgb, to_input
+from pocketdet.preprocess import RESIZE, Preprocessing, Resize, load_rgb, to_input
 
 
 @pytest.fixture
@@ -19,9 +22,38 @@ def picture() -> PIL.Image:
 
 
 def test_specification_survives_its_file(tmp_path: Path):
-    spec = Preprocessing((224, 160))
+    spec = Preprocessing((224, 160), "stretch")
     spec.save(tmp_path / "preprocessing.json")
     assert Preprocessing.load(tmp_path / "preprocessing.json") == spec
+
+
+def test_letterbox_keeps_the_aspect_and_fills_the_rest_with_grey():
+    white = np.full((20, 10, 3), 255, np.uint8)
+    rgb = to_input(white, Preprocessing((64, 32), "letterbox"))
+    assert rgb.shape == (32, 64, 3)
+    assert (rgb[:, 24:40] == 255).all()
+    assert (rgb[:, :24] == 127).all()
+    assert (rgb[:, 40:] == 127).all()
+
+
+def test_stretch_fills_the_input():
+    white = np.full((20, 10, 3), 255, np.uint8)
+    assert (to_input(white, Preprocessing((64, 32), "stretch")) == 255).all()
+
+
+@given(
+    st.sampled_from(sorted(RESIZE)),
+    st.tuples(st.integers(1, 4000), st.integers(1, 4000)),
+    st.booleans(),
+)
+def test_boxes_come_back_from_the_input(resize: Resize, photo_wh: tuple[int, int], flip: bool):
+    w, h = photo_wh
+    boxes = np.array([[0, 0, w, h], [0.2 * w, 0.1 * h, 0.7 * w, 0.9 * h]], np.float32)
+    view = replace(Preprocessing((288, 192), resize).view(photo_wh), flip=flip)
+    inside = view.boxes(boxes, photo_wh)
+    assert (inside >= -1e-3).all()
+    assert (inside <= np.array([288, 192, 288, 192]) + 1e-3).all()
+    assert view.back(inside, photo_wh) == pytest.approx(boxes, abs=1e-3 * max(photo_wh))
 
 
 def test_exif_orientation_is_applied(tmp_path: Path, picture: PIL.Image):
@@ -79,7 +111,7 @@ def test_a_header_that_claims_huge_sides_is_refused(tmp_path: Path):
 
 
 def test_stretches_whatever_the_aspect(picture: PIL.Image):
-    rgb = to_input(np.asarray(picture), Preprocessing((8, 8)))
+    rgb = to_input(np.asarray(picture), Preprocessing((8, 8), "stretch"))
     assert rgb.shape == (8, 8, 3)
     assert (rgb[:, :3] == [255, 0, 0]).all()
     assert (rgb[:, 5:] == [0, 0, 255]).all()
@@ -88,7 +120,7 @@ def test_stretches_whatever_the_aspect(picture: PIL.Image):
 def test_shrinks_with_antialiasing():
     stripes = np.zeros((8, 64, 3), np.uint8)
     stripes[:, ::2] = 255
-    rgb = to_input(stripes, Preprocessing((8, 8)))
+    rgb = to_input(stripes, Preprocessing((8, 8), "stretch"))
     assert (np.abs(rgb.astype(int) - 127) <= 6).all()  # nearest or plain bilinear: 0 or 255
 
 

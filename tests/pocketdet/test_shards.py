@@ -15,7 +15,7 @@ from pocketdet.shards import Shards
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
 RECIPE = Augment.model_validate(yaml.safe_load(PARAMS.read_text())["augment"])
-SPEC = Preprocessing((64, 32))
+SPEC = Preprocessing((64, 32), "stretch")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ import pytest
 
 from pocketdet import stats
 from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.preprocess import Preprocessing
 
 DATA = Dataset(
     ("person", "dog"),
@@ -22,6 +23,7 @@ DATA = Dataset(
         Image("b/1.jpg", (50, 100), (Box("dog", (25, 50, 50, 100)),), "b"),
     ),
 )
+RULE = Preprocessing((200, 100), "stretch")
 TABLE = stats.tabulate(
     DATA, {"a/1.jpg": "train", "a/2.jpg": "val", "b/1.jpg": "train"}, ("train", "val")
 )
@@ -43,7 +45,7 @@ def test_counts():
 
 
 def test_sizes_are_those_at_the_input():
-    rows = stats.sizes(TABLE, (200, 100))
+    rows = stats.sizes(TABLE, RULE)
     head = rows[0]
     all_persons, persons_of_a, all_dogs, _ = rows[1:]
     assert all_persons[:3] == ("person", "(all)", 2)
@@ -63,13 +65,13 @@ def test_boxes_per_picture():
 
 @pytest.mark.parametrize("bins", [4, 24])
 def test_histograms_hold_every_object_that_counts(bins):
-    for found in (stats.heights(TABLE, (200, 100), bins), stats.aspects(TABLE, bins)):
+    for found in (stats.heights(TABLE, RULE, bins), stats.aspects(TABLE, bins)):
         assert {name: int(v.sum()) for name, v in found.series.items()} == {"person": 2, "dog": 1}
         assert len(found.rows()) == bins + 1
 
 
 def test_shapes_lie_where_width_and_height_say():
-    found = stats.shapes(TABLE, (200, 100), 10)
+    found = stats.shapes(TABLE, RULE, 10)
     y, x = np.argwhere(found.maps["dog"])[0]
     assert found.x_edges[x] <= 100 <= found.x_edges[x + 1]
     assert found.y_edges[y] <= 50 <= found.y_edges[y + 1]
@@ -95,7 +97,7 @@ def test_a_box_at_the_far_edge_is_inside():
 def test_a_data_set_without_objects():
     data = Dataset(("dog",), (Image("a/1.jpg", (9, 9), (), "a"),))
     table = stats.tabulate(data, {"a/1.jpg": "train"}, ("train",))
-    assert stats.sizes(table, (9, 9)) == stats.sizes(table, (9, 9))[:1]
+    assert stats.sizes(table, RULE) == stats.sizes(table, RULE)[:1]
     assert stats.coverage(table, 4).maps["dog"].sum() == 0
     assert stats.boxes_per_picture(table, 4).series["a"].tolist() == [1]
 

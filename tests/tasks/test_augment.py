@@ -35,7 +35,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "subsets/train.txt").write_text("0.png\n1.png\n2.png\n5.png\n")
     (tmp_path / "subsets/val.txt").write_text("3.png\n")
     (tmp_path / "subsets/test.txt").write_text("4.png\n")
-    Preprocessing((64, 32)).save(tmp_path / "preprocessing.json")
+    Preprocessing((64, 32), "stretch").save(tmp_path / "preprocessing.json")
     return tmp_path
 
 

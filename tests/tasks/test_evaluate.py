@@ -34,7 +34,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for folder in ("raw", "dataset", "subsets", "design", "trained", "models"):
         (tmp_path / folder).mkdir()
     SPEC.save(tmp_path / "design/net.json")
-    Preprocessing(SPEC.input_wh).save(tmp_path / "design/preprocessing.json")
+    Preprocessing(SPEC.input_wh, "stretch").save(tmp_path / "design/preprocessing.json")
     images = []
     for subset in ("val", "test"):
         names = [f"{subset}_{red}.png" for red in (30, 160, 200, 240)]

@@ -15,7 +15,7 @@ from conftest import REPOSITORY, environment
 from servers import background, free_port, wait_for
 
 from tasks import params as params_file
-from tasks import provenance, spool, tracking
+from tasks import spool, tags, tracking
 from tasks.tracking import Store
 
 KEY = "a" * 64
@@ -102,7 +102,7 @@ def test_training_and_result_share_a_run(project):
 
 
 def test_every_key_of_params_is_recorded():
-    flat = provenance.flatten(PARAMS)
+    flat = params_file.flatten(PARAMS)
     raw = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     assert {key.partition(".")[0] for key in flat} == set(raw)
     assert flat["validate.sources.street_coco.format"] == "coco"
@@ -205,13 +205,13 @@ def test_commit_lock_and_flow_run_are_tags(project, monkeypatch):
     (project / "dvc.lock").write_text(yaml.safe_dump(lock))
     monkeypatch.setenv("DVC_STAGE", "train")
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "the-flow-run")
-    tags = provenance.origin()
+    found = tags.origin()
     head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-    assert tags["mlflow.source.git.commit"] == head.stdout.strip()
-    assert tags["git.dirty"] == "false"
-    assert tags["prefect.flow_run_id"] == "the-flow-run"
+    assert found["mlflow.source.git.commit"] == head.stdout.strip()
+    assert found["git.dirty"] == "false"
+    assert found["prefect.flow_run_id"] == "the-flow-run"
     # What comes later in dvc.yaml, and the running stage itself, are of an earlier run.
-    assert [tag for tag in tags if tag.startswith("dvc.lock.")] == ["dvc.lock.split.one"]
+    assert [tag for tag in found if tag.startswith("dvc.lock.")] == ["dvc.lock.split.one"]
 
 
 def test_experiment_that_dvc_runs_in_a_copy_records_in_the_original(project, monkeypatch):

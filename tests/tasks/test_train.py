@@ -36,7 +36,7 @@ def project(folder: Path) -> Path:
     levels = (Level(8, ((12.0, 20.0),)),)
     spec = NetSpec("efficientnet_lite0", 1.0, "imagenet", 8, 0, (32, 32), ("a",), levels)
     spec.save(folder / "design/net.json")
-    data, rule = Dataset(("a",), tuple(images)), Preprocessing((32, 32))
+    data, rule = Dataset(("a",), tuple(images)), Preprocessing((32, 32), "stretch")
     recipe = Augment(**params["augment"])
     for name, copies in (("train", 1), ("val", 0)):
         list(shards.write(folder / "shards" / name, folder, data, rule, recipe, 0, copies, 1))

@@ -95,7 +95,7 @@ def test_agrees_with_the_converted_file(tmp_path: Path):
     path = tmp_path / "net.tflite"
     noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
     core = serve(without_normalisation(model))
-    path.write_bytes(litert.quantise(core, Preprocessing(spec.input_wh), [noise]))
+    path.write_bytes(litert.quantise(core, Preprocessing(spec.input_wh, "stretch"), [noise]))
 
     graph = flatbuffer.read(path)
     convolutions = [op for op in graph.operations if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D")]

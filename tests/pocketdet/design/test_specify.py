@@ -8,9 +8,13 @@ from pocketdet.config import Design
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.design.specify import sizes_at_input, specify
 from pocketdet.errors import DatasetError
+from pocketdet.preprocess import Preprocessing
 
 PARAMS = Path(__file__).resolve().parents[3] / "params.yaml"
 DESIGN = Design.model_validate(yaml.safe_load(PARAMS.read_text())["design"])
+
+
+RULE = Preprocessing((224, 160), "stretch")
 
 
 def data(*boxes: Box, size_wh: tuple[int, int] = (448, 160)) -> Dataset:
@@ -22,8 +26,8 @@ def test_sizes_are_those_after_the_stretch_without_ignored_boxes():
         Box("person", (0.0, 0.0, 100.0, 50.0)),
         Box("person", (0.0, 0.0, 10.0, 10.0), ignore="iscrowd"),
     )
-    assert sizes_at_input(some, (224, 160)).tolist() == [[50, 50]]
-    assert sizes_at_input(data(), (224, 160)).shape == (0, 2)
+    assert sizes_at_input(some, RULE).tolist() == [[50, 50]]
+    assert sizes_at_input(data(), RULE).shape == (0, 2)
 
 
 def test_net_follows_params_and_data():

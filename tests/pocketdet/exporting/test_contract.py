@@ -23,7 +23,7 @@ def contract(tiny_spec: NetSpec) -> Contract:
         postprocessing="app",
     )
     point = OperatingPoint(score_min=0.3, nms_iou=0.6, max_detections=100)
-    return Contract(tiny_spec, Preprocessing(tiny_spec.input_wh), point, (variant,))
+    return Contract(tiny_spec, Preprocessing(tiny_spec.input_wh, "stretch"), point, (variant,))
 
 
 def test_comes_back_as_it_was_saved(contract: Contract, tmp_path: Path) -> None:

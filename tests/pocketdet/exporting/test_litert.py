@@ -15,7 +15,7 @@ from pocketdet.runtimes import Runtime, open_runtime
 from pocketdet.runtimes.litert import LiteRTRuntime
 
 PRECISIONS = ("fp32", "fp16", "int8")
-RULE = Preprocessing((96, 64))
+RULE = Preprocessing((96, 64), "stretch")
 Pictures = list[npt.NDArray[np.uint8]]
 
 

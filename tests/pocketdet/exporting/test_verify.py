@@ -14,6 +14,7 @@ from pocketdet.exporting import verify as module
 from pocketdet.exporting.contract import Contract
 from pocketdet.exporting.ledger import Row, failures
 from pocketdet.exporting.verify import Effort, spread
+from pocketdet.preprocess import Preprocessing
 from pocketdet.runtimes import Runtime, RuntimeMissingError, open_runtime
 
 SCORING = OperatingPoint(score_min=0.01, nms_iou=0.6, max_detections=50)
@@ -25,9 +26,10 @@ def dataset(
     tiny_net: Runtime, tiny_spec: NetSpec, tiny_pictures: list[npt.NDArray[np.uint8]]
 ) -> Dataset:
     """Ground truth is what the net itself finds best, so that its AP is high and a drop shows."""
+    stretch = Preprocessing(tiny_spec.input_wh, "stretch")
     images = []
     for number, picture in enumerate(tiny_pictures):
-        found = detections(*tiny_net(picture), tiny_spec, tiny_spec.input_wh, SCORING)
+        found = detections(*tiny_net(picture), stretch, tiny_spec.input_wh, SCORING)
         boxes = tuple(
             Box(tiny_spec.classes[label], (x1, y1, x2, y2))
             for (x1, y1, x2, y2), label in zip(

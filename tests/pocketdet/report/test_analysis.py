@@ -4,6 +4,7 @@ from PIL import Image as PIL
 
 from pocketdet import stats
 from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.preprocess import Preprocessing
 from pocketdet.report import analysis, distributions
 
 NAME = "<script>alert('a & b')</script>"
@@ -21,16 +22,17 @@ def page(data, tmp_path):
     (tmp_path / "s").mkdir()
     for image in data:
         PIL.new("RGB", image.size_wh).save(tmp_path / image.path)
+    rule = Preprocessing((96, 64), "stretch")
     table = stats.tabulate(data, {"s/0.jpg": "train", "s/1.jpg": "val"}, ("train", "val"))
     distributions.bars(data.classes, {"train": [1.0], "val": [1.0]}, "n", tmp_path / "classes.png")
     for name, values in (
         ("boxes_per_picture", stats.boxes_per_picture(table, 8)),
-        ("heights", stats.heights(table, (96, 64), 8)),
+        ("heights", stats.heights(table, rule, 8)),
         ("aspects", stats.aspects(table, 8)),
     ):
         distributions.histogram(values, tmp_path / f"{name}.png", log=name != "boxes_per_picture")
     for name, grid in (
-        ("shapes", stats.shapes(table, (96, 64), 8)),
+        ("shapes", stats.shapes(table, rule, 8)),
         ("coverage", stats.coverage(table, 8)),
     ):
         distributions.heat_maps(grid, "x", "y", tmp_path / f"{name}.png", log=name == "shapes")
@@ -39,11 +41,11 @@ def page(data, tmp_path):
     def render(duplicates):
         rows = {
             "counts": stats.counts(table),
-            "sizes": stats.sizes(table, (96, 64)),
+            "sizes": stats.sizes(table, rule),
             "duplicates": [("group", "path", "subset", "straddles"), *duplicates],
         }
         hashes = {"train": "a" * 64, "val": "b" * 64}
-        return analysis.render(table, (96, 64), 16, hashes, rows, tmp_path)
+        return analysis.render(table, rule, 16, hashes, rows, tmp_path)
 
     return render
 

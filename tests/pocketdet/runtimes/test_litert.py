@@ -24,7 +24,7 @@ folder = Path(sys.argv[1])
 contract = Contract.load(folder / "contract.json")
 runtime = open_runtime(folder / contract.variant("int8").file, contract.net)
 photo = np.random.default_rng(0).integers(0, 256, (120, 200, 3), dtype=np.uint8)
-found = find(photo, runtime, contract.net, contract.preprocessing, contract.operating_point)
+found = find(photo, runtime, contract.preprocessing, contract.operating_point)
 assert found.boxes_xyxy.shape[1] == 4
 print("ran")
 """

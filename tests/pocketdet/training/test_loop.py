@@ -40,8 +40,9 @@ def folder(tmp_path_factory):
         picture.save(root / f"{i}.png")
         images.append(Image(f"{i}.png", (64, 64), (Box("a", (5.0 * i, 10, 5.0 * i + 30, 50)),)))
     data = Dataset(("a",), tuple(images))
+    rule = Preprocessing((32, 32), "stretch")
     for name in ("train", "val"):
-        list(shards.write(root / "s" / name, root, data, Preprocessing((32, 32)), RECIPE, 0, 0, 1))
+        list(shards.write(root / "s" / name, root, data, rule, RECIPE, 0, 0, 1))
     return root / "s"
 
 

@@ -1,27 +1,25 @@
-"""Where a result comes from: commit, dvc.lock, flow run and every parameter, as short strings."""
+"""All tags of MLflow's runs: what links them, and where a result comes from."""
 
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
-from pocketdet.config import Params
 from tasks import spool
 
+# By these a run is found, so that no output of a stage needs to hold an id.
+TRAINING = "pocketdet.training"  # key of the training that the run records
+WEIGHTS = "pocketdet.weights"  # sha256 of its weights, once it is complete
+RESULT = "pocketdet.result"  # key of the result that the run records
+RECORDED = "pocketdet.recorded"  # "true" once the result is complete
+PARENT = "pocketdet.training_run"  # id of the run that trained a result's weights
+SOURCE = {"mlflow.source.name": "pocketdet", "mlflow.source.type": "PROJECT"}
 
-def flatten(params: Params) -> dict[str, str]:
-    """Every key of params.yaml, dotted, as a string."""
-    return dict(_leaves("", params.model_dump(mode="json", by_alias=True)))
 
-
-def _leaves(prefix: str, value: object) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from _leaves(f"{prefix}.{key}" if prefix else str(key), inner)
-    else:
-        yield prefix, str(value)
+def of_result(verdict: str) -> dict[str, str]:
+    """Tags of a result, to search by."""
+    return {"verdict": verdict}
 
 
 def origin() -> dict[str, str]:
