@@ -188,11 +188,18 @@ class Evaluate(Section):
 
 
 class Convert(Section):
-    """The files for the phone."""
+    """The files for the phone; `pocketdet.exporting.variants` checks their names."""
 
+    variants: Annotated[tuple[Name, ...], Field(min_length=1)]
     calibration_images: Count
     onnx_opset: Annotated[int, Field(ge=13, le=21, strict=True)]
     coreml_ios: Literal[16, 17, 18]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.variants)) < len(self.variants):
+            raise ValueError("variants: each name once")
+        return self
 
 
 class Verify(Section):
@@ -201,7 +208,7 @@ class Verify(Section):
     images: Natural
     coreml_images: Natural
     max_lost: Annotated[float, Field(ge=0)]
-    max_ap_drop: dict[Literal["fp32", "fp16", "int8", "onnx"], Annotated[float, Field(ge=0)]]
+    max_ap_drop: dict[Name, Annotated[float, Field(ge=0)]]
 
 
 class Profile(Section):

@@ -17,7 +17,7 @@ from pocketdet.exporting.contract import Contract
 from pocketdet.inference import find
 from pocketdet.preprocess import load_rgb
 from pocketdet.report.pictures import class_marks, draw
-from pocketdet.runtimes import open_runtime
+from pocketdet.runtimes.opening import open_runtime
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")  # what is taken from a folder
 MOST_WH = (1600, 1600)  # px, of an annotated picture

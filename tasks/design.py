@@ -12,6 +12,7 @@ from pocketdet.design.specify import sizes_at_input, specify
 from pocketdet.detector import net
 from pocketdet.detector.anchors import best_possible_recall
 from pocketdet.devices import cards
+from pocketdet.exporting import variants
 from pocketdet.preprocess import Preprocessing
 from pocketdet.quiet import quiet
 from pocketdet.report import costs as costs_picture
@@ -25,6 +26,7 @@ def design(params: Params, dataset: Path, subsets: Path, design: Path, report: P
     """Write the net's specification and what it will cost."""
     wanted = params.design
     card = cards.load(wanted.device)
+    variants.limits(params.convert.variants, params.verify.max_ap_drop)  # before hours of training
     paths = read_paths(subsets / "train.txt")
     training = Dataset.load(dataset / "dataset.json").subset(paths)
     spec = specify(wanted, training, params.seed)

@@ -10,7 +10,8 @@ from pocketdet.detector.decode import Detections, OperatingPoint
 from pocketdet.preprocess import Preprocessing
 from pocketdet.quiet import quiet
 from pocketdet.report import gallery, plots
-from pocketdet.runtimes import Runtime, open_runtime
+from pocketdet.runtimes import Runtime
+from pocketdet.runtimes.keras import KerasRuntime
 from pocketdet.scoring import operating_point, results
 from pocketdet.scoring.operating_point import ALL
 from tasks.stage import say, stage
@@ -35,7 +36,7 @@ def evaluate(
     lowest = OperatingPoint(section.score_min, section.nms_iou, section.max_detections)
     say("building the trained net")
     with quiet():
-        runtime = open_runtime(design, trained)
+        runtime = KerasRuntime.load(design, trained)
     scored = {}
     for subset in ("val", "test"):
         part = everything.subset(read_paths(subsets / f"{subset}.txt"))

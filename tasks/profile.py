@@ -39,7 +39,7 @@ def profile(params: Params, converted: Path, report: Path) -> None:
         "host_post": asdict(post),
         "runs": section.runs,
     }
-    text = json.dumps(value, indent=1, sort_keys=True)
+    text = json.dumps(value, indent=1)
     (report / "profile.json").write_text(text + "\n", encoding="utf-8")
     with (report / "layers.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -6,12 +6,12 @@ from pocketdet.config import Params
 from pocketdet.dataset import Dataset, read_paths
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.errors import ExportError
-from pocketdet.exporting import ledger
+from pocketdet.exporting import ledger, variants
 from pocketdet.exporting.contract import Contract
 from pocketdet.exporting.verify import Effort
 from pocketdet.exporting.verify import verify as run_all
 from pocketdet.quiet import quiet
-from pocketdet.runtimes import open_runtime
+from pocketdet.runtimes.keras import KerasRuntime
 from tasks.stage import say, stage
 
 
@@ -30,7 +30,7 @@ def verify(
     section, scoring = params.verify, params.evaluate
     test = read_paths(subsets / "test.txt")
     with quiet():
-        net = open_runtime(design, trained)
+        net = KerasRuntime.load(design, trained)
     rows, net_ap = run_all(
         Dataset.load(dataset / "dataset.json").subset(test),
         raw,
@@ -39,14 +39,14 @@ def verify(
         net,
         OperatingPoint(scoring.score_min, scoring.nms_iou, scoring.max_detections),
         Effort(section.images, section.coreml_images),
-        section.max_ap_drop,
+        variants.limits(params.convert.variants, section.max_ap_drop),
         say,
     )
     say(ledger.as_text(rows))
     for row in rows:
         if row.ops:
             say(f"{row.variant}: {row.ops}")
-    if problems := list(ledger.failures(rows, section.max_ap_drop, section.max_lost)):
+    if problems := list(ledger.failures(rows, section.max_lost)):
         raise ExportError(
             f"{len(problems)} checks fail, see the ledger above\n  "
             + "\n  ".join(problems)

@@ -46,7 +46,7 @@ class Variant:
     """One converted file.
 
     Attributes:
-        name: "fp32", "fp16", "int8", "onnx" or "coreml".
+        name: See `pocketdet.exporting.variants`.
         file: Its name beside the contract.
         runtime: What runs it.
         inputs: In the file's order. The picture comes first, RGB 0..255, rows from the top.
@@ -57,7 +57,7 @@ class Variant:
 
     name: str
     file: str
-    runtime: Literal["LiteRT", "ONNX Runtime", "Core ML"]
+    runtime: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     postprocessing: Literal["app", "file"]

@@ -21,7 +21,7 @@ from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
 from pocketdet.exporting.contract import Tensor, Variant
-from pocketdet.exporting.served import INPUT, Served
+from pocketdet.exporting.served import INPUT, Served, Trained
 from pocketdet.preprocess import RESIZE, Preprocessing
 
 SCORES, BOXES = "raw_confidence", "raw_coordinates"  # of the net; suppression drops the "raw_"
@@ -36,23 +36,19 @@ DECODE = "decode"  # name scope of the operations that stay in float32
 MODEL, WEIGHTS = "com.apple.CoreML/model.mlmodel", "com.apple.CoreML/weights"
 
 
-def convert(
-    served: Served, spec: NetSpec, rule: Preprocessing, point: OperatingPoint, ios: int, path: Path
-) -> None:
+def write(path: Path, trained: Trained) -> None:
     """Write the package; the same bytes for the same net.
 
     Args:
-        served: The net.
-        spec: Its specification, for anchors and class names.
-        rule: Written into the metadata.
-        point: Default thresholds.
-        ios: Lowest iOS version that must run it, 16 or later.
         path: The package's folder, which must not exist.
+        trained: The net.
 
     Raises:
         ExportError: Core ML has no operation for a layer.
     """
     import coremltools as ct
+
+    served, spec = trained.whole, trained.spec
 
     targets = {16: ct.target.iOS16, 17: ct.target.iOS17, 18: ct.target.iOS18}
     try:
@@ -63,7 +59,7 @@ def convert(
             skip_model_load=True,
             inputs=[ct.ImageType(name=INPUT, shape=served.shape, color_layout=ct.colorlayout.RGB)],
             outputs=[ct.TensorType(name=name, dtype=np.float32) for name in CONVERTED],
-            minimum_deployment_target=targets[ios],
+            minimum_deployment_target=targets[trained.options.coreml_ios],
             compute_precision=ct.transform.FP16ComputePrecision(
                 op_selector=lambda operation: DECODE not in operation.name
             ),
@@ -74,16 +70,16 @@ def convert(
     del net.description.metadata.userDefined["com.github.apple.coremltools.conversion_date"]
     for converted, name in CONVERTED.items():
         ct.utils.rename_feature(net, converted, name)
-    pipeline = _pipeline(net, spec, point)
-    _describe(pipeline, rule, spec, point)
+    pipeline = _pipeline(net, spec, trained.point)
+    _describe(pipeline, trained.rule, spec, trained.point)
     _write(pipeline, Path(program.weights_dir), path)
 
 
-def describe(path: Path) -> Variant:
+def describe(name: str, path: Path, trained: Trained) -> Variant:
     """The contract's entry of a written package, read from the package."""
     description = load(path).description
     return Variant(
-        name="coreml",
+        name=name,
         file=path.name,
         runtime="Core ML",
         inputs=tuple(map(_tensor, description.input)),

@@ -70,17 +70,13 @@ def size_mb(path: Path) -> float:
     return sum(file.stat().st_size for file in files) / 1e6
 
 
-def failures(rows: Sequence[Row], limits: Mapping[str, float], max_lost: float) -> Iterator[str]:
+def failures(rows: Sequence[Row], max_lost: float) -> Iterator[str]:
     """Why the files may not be shipped, one line each. What did not run is neither good nor bad.
 
     Args:
         rows: The ledger.
-        limits: Variant -> AP points that it may lose.
         max_lost: Share of the net's boxes that a file may miss or add.
     """
-    known = {row.variant for row in rows}
-    for name in sorted(limits.keys() - known):
-        yield f"{name}: verify.max_ap_drop has a limit for it, but it was not converted"
     for row in rows:
         found = row.agreement
         if found is None:
@@ -112,12 +108,12 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def as_json(rows: Sequence[Row], net_ap: float | None) -> str:
-    """The ledger as JSON, with the layers of the operations that a delegate does not take."""
+    """The ledger as JSON, in its order, with the layers of operations outside of a delegate."""
     value = {
         "net_ap": net_ap,
         "files": {row.variant: {**row.flat(), "outside": row.outside} for row in rows},
     }
-    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
 COLUMNS = (

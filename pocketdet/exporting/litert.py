@@ -21,8 +21,23 @@ import numpy.typing as npt
 from pocketdet.errors import ExportError
 from pocketdet.exporting import flatbuffer
 from pocketdet.exporting.contract import Tensor, Variant
-from pocketdet.exporting.served import Served
+from pocketdet.exporting.served import Served, Trained
 from pocketdet.preprocess import Preprocessing
+
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+def write(path: Path, trained: Trained, precision: Precision) -> None:
+    """Write a file; the same bytes for the same net and calibration pictures.
+
+    Raises:
+        ExportError: LiteRT has no operation for a layer, or there is no calibration picture.
+    """
+    if precision == "int8":
+        content = quantise(trained.core, trained.rule, trained.calibration)
+    else:
+        content = convert(trained.whole, precision)
+    path.write_bytes(content)
 
 
 def convert(served: Served, precision: Literal["fp32", "fp16"]) -> bytes:
@@ -64,24 +79,24 @@ def quantise(core: Served, rule: Preprocessing, pictures: Sequence[npt.NDArray[n
     return _run(converter, "int8")
 
 
-def describe(path: Path, rule: Preprocessing) -> Variant:
+def describe(name: str, path: Path, trained: Trained) -> Variant:
     """The contract's entry of a written file, read from the file.
 
     Raises:
         ExportError: It is no such file, or an int8 file does not take plain 0..255 pixels.
     """
     graph = flatbuffer.read(path)
-    for name, index in graph.inputs.items():
+    for entry, index in graph.inputs.items():
         tensor = graph.tensors[index]
-        expected = (1 / rule.scale, int(rule.mean))
+        expected = (1 / trained.rule.scale, int(trained.rule.mean))
         if tensor.dtype == "uint8" and (tensor.scale, tensor.zero_point) != expected:
             raise ExportError(
-                f"{path}: input {name} has scale {tensor.scale} and zero point "
+                f"{path}: input {entry} has scale {tensor.scale} and zero point "
                 f"{tensor.zero_point}, expected {expected}: an app would have to requantise the "
                 "picture; the calibration pictures must span 0..255"
             )
     return Variant(
-        name=path.stem,
+        name=name,
         file=path.name,
         runtime="LiteRT",
         inputs=_tensors(graph, graph.inputs),

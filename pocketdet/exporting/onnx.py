@@ -5,7 +5,12 @@ from typing import Any
 
 from pocketdet.errors import ExportError
 from pocketdet.exporting.contract import Tensor, Variant
-from pocketdet.exporting.served import Served
+from pocketdet.exporting.served import Served, Trained
+
+
+def write(path: Path, trained: Trained) -> None:
+    """Write the file, see `convert`."""
+    path.write_bytes(convert(trained.whole, trained.options.onnx_opset))
 
 
 def convert(served: Served, opset: int) -> bytes:
@@ -32,13 +37,13 @@ def convert(served: Served, opset: int) -> bytes:
     return content
 
 
-def describe(path: Path) -> Variant:
+def describe(name: str, path: Path, trained: Trained) -> Variant:
     """The contract's entry of a written file, read from the file."""
     import onnx
 
     graph = onnx.load(path).graph
     return Variant(
-        name="onnx",
+        name=name,
         file=path.name,
         runtime="ONNX Runtime",
         inputs=tuple(map(_tensor, graph.input)),

@@ -1,9 +1,18 @@
 """The trained net as one TensorFlow function of fixed shape: what every converter starts from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
+from pocketdet.config import Convert
+from pocketdet.detector.decode import OperatingPoint
+from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
+from pocketdet.preprocess import Preprocessing
 
 if TYPE_CHECKING:
     import keras
@@ -29,6 +38,37 @@ class Served:
     def concrete(self) -> Any:
         """The traced function; the same object at every call."""
         return self.function.get_concrete_function()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The trained net and all that a converter may ask for.
+
+    Attributes:
+        model: With a batch of 1.
+        spec: What it is.
+        rule: From a photo to its input.
+        point: Deployment parameters.
+        calibration: (H, W, 3) uint8 RGB pictures at the input's size, for ranges of activations.
+        options: Section `convert` of params.yaml.
+    """
+
+    model: "keras.Model"
+    spec: NetSpec
+    rule: Preprocessing
+    point: OperatingPoint
+    calibration: Sequence[npt.NDArray[np.uint8]]
+    options: Convert
+
+    @cached_property
+    def whole(self) -> Served:
+        """The net; its input is a picture of 0..255."""
+        return serve(self.model)
+
+    @cached_property
+    def core(self) -> Served:
+        """The net without its normalisation."""
+        return serve(without_normalisation(self.model))
 
 
 NORMALISATION = "normalise"  # name of every net's first layer

@@ -9,14 +9,13 @@ import numpy as np
 
 from pocketdet.dataset import Dataset
 from pocketdet.detector.decode import Detections, OperatingPoint, detections
-from pocketdet.exporting import coreml, delegates, flatbuffer
+from pocketdet.exporting import delegates, flatbuffer
 from pocketdet.exporting.contract import Contract, Variant
 from pocketdet.exporting.ledger import Row, size_mb
 from pocketdet.exporting.parity import Comparison
 from pocketdet.preprocess import load_rgb, to_input
-from pocketdet.runtimes import Runtime, RuntimeMissingError, open_runtime
-from pocketdet.runtimes.coreml import shares
-from pocketdet.runtimes.litert import LiteRTRuntime
+from pocketdet.runtimes import Runtime, RuntimeMissingError
+from pocketdet.runtimes.opening import open_runtime
 from pocketdet.scoring import coco
 
 PROGRESS_EVERY = 25  # pictures
@@ -91,7 +90,6 @@ def verify(
         raw = net.raw(rgb)
         boxes, scores = net.candidates(raw)
         expected[image.path] = detect(boxes, scores)
-        decoded = {coreml.SCORES: scores, coreml.BOXES: shares(boxes, contract.net)}
         for subject in subjects:
             if subject.runtime is None or k not in subject.run_on:
                 continue
@@ -99,7 +97,7 @@ def verify(
             found = detect(*subject.runtime.candidates(outputs))
             subject.found[image.path] = found
             if k in subject.compare_on:
-                same = raw if subject.variant.postprocessing == "app" else decoded
+                same = subject.runtime.reference(raw, boxes, scores)
                 subject.comparison.add(same, outputs, expected[image.path], found)
         if (k + 1) % PROGRESS_EVERY == 0 or k + 1 == count:
             progress(f"{k + 1} of {count} pictures")
@@ -150,9 +148,7 @@ def _row(
         ap=ap,
         ap_drop=None if ap is None or net_ap is None else net_ap - ap,
         ap_drop_max=limits.get(subject.variant.name),
-        partitions=(
-            subject.runtime.partitions if isinstance(subject.runtime, LiteRTRuntime) else None
-        ),
+        partitions=subject.runtime.partitions if subject.runtime else None,
         outside=delegates.outside(flatbuffer.read(subject.path)) if litert else None,
     )
 

@@ -1,8 +1,7 @@
 """The tables of the report, from what the stages wrote down; None where a stage did not run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pocketdet.report.facts import Facts
 from pocketdet.scoring.coco import NUMBERS
@@ -177,7 +176,7 @@ def ledger(facts: Facts) -> Table | None:
             *(count(row[key]) for key in ("boxes", "missing", "extra")),
             *(number(row[key]) for key in ("iou_min", "score_max")),
         )
-        for row in _files(facts.ledger["files"])
+        for row in facts.ledger["files"].values()
     ]
     return _table(header, rows, 3)
 
@@ -185,7 +184,7 @@ def ledger(facts: Facts) -> Table | None:
 def ledger_notes(facts: Facts) -> list[str]:
     """What each file's operations mean for the delegates of phones."""
     notes: dict[str, list[str]] = {}
-    for row in _files((facts.ledger or {}).get("files", {})):
+    for row in (facts.ledger or {}).get("files", {}).values():
         if row.get("ops"):
             notes.setdefault(row["ops"], []).append(row["file"])
     return [f"{', '.join(names)}: {note}." for note, names in notes.items()]
@@ -202,7 +201,7 @@ def profile(facts: Facts) -> Table | None:
             *(number(row[key]) for key in ("size_mb", "mmac", "peak_activation_mb")),
             *(number(row["host_net"][key]) for key in ("p50_ms", "p90_ms")),
         )
-        for name, row in sorted(facts.profile["files"].items(), key=lambda item: _rank(item[0]))
+        for name, row in facts.profile["files"].items()
     ]
     return _table(header, rows, 1)
 
@@ -277,13 +276,3 @@ def costs(facts: Facts) -> Table | None:
     ]
     header = ("Layer", "Kind", "Output", "MMAC", "Share", "Weights, thousand", "Estimated ms")
     return _table(header, rows, 3)
-
-
-def _files(files: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Rows of the converted files, the largest precision first."""
-    return [row for _, row in sorted(files.items(), key=lambda item: _rank(item[0]))]
-
-
-def _rank(variant: str) -> tuple[int, str]:
-    known = ("fp32", "fp16", "int8", "onnx", "coreml")
-    return (known.index(variant) if variant in known else len(known), variant)

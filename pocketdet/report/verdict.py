@@ -125,7 +125,7 @@ def judge(facts: Facts, budget: Budget, min_ap50: float) -> Verdict:
     ]
     if facts.ledger is None:
         lines.append(Line("AP lost by the converted files", 0, None, "points"))
-    for name, row in sorted((facts.ledger or {}).get("files", {}).items()):
+    for name, row in (facts.ledger or {}).get("files", {}).items():
         if row["ap_drop_max"] is not None:
             lines.append(
                 Line(

@@ -1,8 +1,7 @@
 """Everything that can run a net, behind one interface: a picture in, candidates out.
 
-A new runtime is a module here with a class like the others, and its suffix in `open_runtime`.
 Each module imports its own package only, and only when a net is opened: with LiteRT alone installed
-a bundle can be used.
+a bundle can be used. `pocketdet.runtimes.opening` finds the one for a file.
 """
 
 from collections.abc import Mapping
@@ -29,10 +28,17 @@ class Runtime(Protocol):
     Attributes:
         name: For people, such as "LiteRT".
         emulated: Whether the numbers come from an emulation of the runtime, not from itself.
+        partitions: Pieces of the net that the runtime's delegate runs, 1 if it runs all of it;
+            None where there is no delegate.
     """
 
     name: str
     emulated: bool
+
+    @property
+    def partitions(self) -> int | None:
+        """See the class."""
+        ...
 
     def raw(self, rgb: Picture) -> dict[str, Floats]:
         """The file's outputs by name, as they are."""
@@ -42,42 +48,21 @@ class Runtime(Protocol):
         """Outputs as boxes_xyxy (A, 4) in input px and scores (A, classes), before suppression."""
         ...
 
+    def reference(
+        self, raw: Mapping[str, Floats], boxes_xyxy: Floats, scores: Floats
+    ) -> Mapping[str, Floats]:
+        """What `raw` would be if the file were the net itself.
+
+        Args:
+            raw: The net's raw maps.
+            boxes_xyxy: Its candidates.
+            scores: Likewise.
+        """
+        ...
+
     def __call__(self, rgb: Picture) -> tuple[Floats, Floats]:
         """Both, one after the other."""
         ...
-
-
-def open_runtime(path: Path, net: NetSpec | Path) -> Runtime:
-    """Open a converted file, or the trained net itself.
-
-    Args:
-        path: A file that ends in .tflite, .onnx or .mlpackage; or the folder of a design.
-        net: For a file its net's specification; for a design the folder of the trained weights.
-
-    Raises:
-        ExportError: The file is missing, broken, of an unknown kind or of another net.
-        RuntimeMissingError: The package that runs it is not installed.
-        WeightsError: The weights are not those of the design.
-    """
-    if not path.exists():
-        raise ExportError(f"{path}: not found")
-    if isinstance(net, Path):
-        from pocketdet.runtimes.keras import KerasRuntime
-
-        return KerasRuntime.load(path, net)
-    if path.suffix == ".tflite":
-        from pocketdet.runtimes.litert import LiteRTRuntime
-
-        return LiteRTRuntime(path, net)
-    if path.suffix == ".onnx":
-        from pocketdet.runtimes.onnx import OnnxRuntime
-
-        return OnnxRuntime(path, net)
-    if path.suffix == ".mlpackage":
-        from pocketdet.runtimes.coreml import CoreMLRuntime
-
-        return CoreMLRuntime(path, net)
-    raise ExportError(f"{path}: expected a file that ends in .tflite, .onnx or .mlpackage")
 
 
 def check_shapes(path: Path, found: dict[str, tuple[int, ...]], spec: NetSpec) -> None:

@@ -21,6 +21,8 @@ from pocketdet.runtimes import Picture, RuntimeMissingError
 class CoreMLRuntime:
     """A package as `pocketdet.exporting.coreml` writes it."""
 
+    partitions = None
+
     def __init__(self, path: Path, spec: NetSpec) -> None:
         """Load the package.
 
@@ -65,6 +67,12 @@ class CoreMLRuntime:
         """Boxes and scores, see `Runtime`."""
         scores, boxes = (outputs[name] for name in self._names)
         return corners(boxes, self.spec), scores
+
+    def reference(
+        self, raw: Mapping[str, Floats], boxes_xyxy: Floats, scores: Floats
+    ) -> Mapping[str, Floats]:
+        """Candidates as the package gives them, see `Runtime`."""
+        return dict(zip(self._names, (scores, shares(boxes_xyxy, self.spec)), strict=True))
 
     def __call__(self, rgb: Picture) -> tuple[Floats, Floats]:
         """Boxes and scores of a picture."""

@@ -20,6 +20,7 @@ class KerasRuntime:
 
     name = "Keras"
     emulated = False
+    partitions = None
 
     def __init__(self, model: "keras.Model", spec: NetSpec) -> None:
         """Wrap a model; it is compiled at the first picture."""
@@ -53,6 +54,12 @@ class KerasRuntime:
     def candidates(self, outputs: Mapping[str, Floats]) -> tuple[Floats, Floats]:
         """Boxes and scores, see `Runtime`."""
         return decode.candidates(outputs, self.spec)
+
+    def reference(
+        self, raw: Mapping[str, Floats], boxes_xyxy: Floats, scores: Floats
+    ) -> Mapping[str, Floats]:
+        """The raw maps themselves, see `Runtime`."""
+        return raw
 
     def __call__(self, rgb: Picture) -> tuple[Floats, Floats]:
         """Boxes and scores of a picture."""

@@ -63,6 +63,12 @@ class LiteRTRuntime:
         """Boxes and scores, see `Runtime`."""
         return decode.candidates(outputs, self.spec)
 
+    def reference(
+        self, raw: Mapping[str, Floats], boxes_xyxy: Floats, scores: Floats
+    ) -> Mapping[str, Floats]:
+        """The raw maps themselves, see `Runtime`."""
+        return raw
+
     def __call__(self, rgb: Picture) -> tuple[Floats, Floats]:
         """Boxes and scores of a picture."""
         return self.candidates(self.raw(rgb))

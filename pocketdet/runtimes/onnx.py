@@ -18,6 +18,7 @@ class OnnxRuntime:
 
     name = "ONNX Runtime"
     emulated = False
+    partitions = None
 
     def __init__(self, path: Path, spec: NetSpec) -> None:
         """Load the file; one thread, as LiteRT.
@@ -56,6 +57,12 @@ class OnnxRuntime:
     def candidates(self, outputs: Mapping[str, Floats]) -> tuple[Floats, Floats]:
         """Boxes and scores, see `Runtime`."""
         return decode.candidates(outputs, self.spec)
+
+    def reference(
+        self, raw: Mapping[str, Floats], boxes_xyxy: Floats, scores: Floats
+    ) -> Mapping[str, Floats]:
+        """The raw maps themselves, see `Runtime`."""
+        return raw
 
     def __call__(self, rgb: Picture) -> tuple[Floats, Floats]:
         """Boxes and scores of a picture."""

@@ -16,7 +16,8 @@ from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import Level, NetSpec
 from pocketdet.preprocess import Preprocessing
 from pocketdet.quiet import quiet
-from pocketdet.runtimes import Runtime, open_runtime
+from pocketdet.runtimes import Runtime
+from pocketdet.runtimes.keras import KerasRuntime
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -92,7 +93,7 @@ def tiny_trained(
 @pytest.fixture(scope="session")
 def tiny_net(tiny_trained: Path) -> Runtime:
     """The net itself, ready to run."""
-    return open_runtime(tiny_trained / "design", tiny_trained / "trained")
+    return KerasRuntime.load(tiny_trained / "design", tiny_trained / "trained")
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             images.append(Image(name, (100, 100), (Box("person", OBJECT),)))
     Dataset(SPEC.classes, tuple(images)).save(tmp_path / "dataset/dataset.json")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(task, "open_runtime", lambda design, trained: red_is_a_person)
+    monkeypatch.setattr(task.KerasRuntime, "load", lambda design, trained: red_is_a_person)
     words = [word for name, path in OPTIONS.items() for word in (f"--{name}", path)]
     monkeypatch.setattr(sys, "argv", ["evaluate", *words])
     return tmp_path
@@ -88,7 +88,7 @@ def test_worst_pictures_are_drawn(project, monkeypatch) -> None:
         boxes, scores = red_is_a_person(rgb)
         return boxes + 20, scores
 
-    monkeypatch.setattr(task, "open_runtime", lambda design, trained: shifted)
+    monkeypatch.setattr(task.KerasRuntime, "load", lambda design, trained: shifted)
     task.evaluate()
     captions = json.loads((project / "report/pictures/captions.json").read_text())
     assert len(captions) == 4

@@ -21,7 +21,7 @@ def stage(folder: Path, monkeypatch: pytest.MonkeyPatch, drop: float) -> Path:
     row = Row("int8", "int8.tflite", "LiteRT", "ok", 2.5, AGREEMENT, 50.0, drop, 2.0)
     rows = [row, *(Row(n, n, "LiteRT", "not run: absent", 1.0) for n in ("fp32", "fp16", "onnx"))]
     monkeypatch.setattr(task, "run_all", lambda *arguments: (rows, 50.0 + drop))
-    monkeypatch.setattr(task, "open_runtime", lambda design, trained: None)
+    monkeypatch.setattr(task.KerasRuntime, "load", lambda design, trained: None)
     monkeypatch.setattr(Contract, "load", lambda path: None)
     spec = NetSpec("b", 1.0, "none", 8, 0, (32, 32), ("person",), (Level(8, ((4.0, 4.0),)),))
     (folder / "dataset").mkdir()

@@ -83,7 +83,7 @@ def change(*keys: str | int, to: object) -> Callable[[dict[str, Any]], None]:
         (change("variants", to=[]), "variants"),
         (change("variants", 0, "file", to="../int8.tflite"), "no plain file name"),
         (change("variants", 0, "file", to="C:int8.tflite"), "no plain file name"),
-        (change("variants", 0, "runtime", to="Caffe2"), "variants.0.runtime"),
+        (change("variants", 0, "runtime", to=2), "variants.0.runtime"),
     ],
 )
 def test_a_damaged_one_is_refused(

@@ -13,8 +13,9 @@ from pocketdet.errors import ExportError
 from pocketdet.exporting import coreml
 from pocketdet.exporting.contract import Contract
 from pocketdet.quiet import quiet
-from pocketdet.runtimes import Runtime, open_runtime
+from pocketdet.runtimes import Runtime
 from pocketdet.runtimes.coreml import corners, shares
+from pocketdet.runtimes.opening import open_runtime
 
 
 @pytest.fixture(scope="module")

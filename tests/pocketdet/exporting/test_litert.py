@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +9,21 @@ from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
 from pocketdet.exporting import delegates, flatbuffer, litert
 from pocketdet.exporting.contract import Contract
-from pocketdet.exporting.served import Served
+from pocketdet.exporting.served import Served, Trained
 from pocketdet.preprocess import Preprocessing
 from pocketdet.quiet import quiet
-from pocketdet.runtimes import Runtime, open_runtime
+from pocketdet.runtimes import Runtime
 from pocketdet.runtimes.litert import LiteRTRuntime
+from pocketdet.runtimes.opening import open_runtime
 
 PRECISIONS = ("fp32", "fp16", "int8")
 RULE = Preprocessing((96, 64), "stretch")
 Pictures = list[npt.NDArray[np.uint8]]
+
+
+def trained(rule: Preprocessing) -> Trained:
+    """What `describe` looks at: the rule alone."""
+    return Trained(None, None, rule, None, (), None)
 
 
 @pytest.mark.parametrize(
@@ -123,11 +130,10 @@ def test_a_layer_that_litert_lacks_is_named() -> None:
 def test_what_is_no_litert_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "int8.tflite").write_bytes(b"no flatbuffer")
     with pytest.raises(ExportError, match="not a LiteRT file"):
-        litert.describe(tmp_path / "int8.tflite", RULE)
+        litert.describe("int8", tmp_path / "int8.tflite", trained(RULE))
 
 
 def test_an_int8_file_that_needs_other_pixels_is_refused(tiny_converted: Path) -> None:
-    from dataclasses import replace
-
+    other = trained(replace(RULE, mean=128.0))
     with pytest.raises(ExportError, match="would have to requantise"):
-        litert.describe(tiny_converted / "int8.tflite", replace(RULE, mean=128.0))
+        litert.describe("int8", tiny_converted / "int8.tflite", other)

@@ -8,7 +8,8 @@ import pytest
 from pocketdet.detector.spec import NetSpec
 from pocketdet.exporting import onnx as exporting_onnx
 from pocketdet.exporting.contract import Contract
-from pocketdet.runtimes import Runtime, open_runtime
+from pocketdet.runtimes import Runtime
+from pocketdet.runtimes.opening import open_runtime
 
 
 def test_equals_the_net(

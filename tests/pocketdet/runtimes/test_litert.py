@@ -8,8 +8,9 @@ import pytest
 
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
-from pocketdet.runtimes import RuntimeMissingError, open_runtime
+from pocketdet.runtimes import RuntimeMissingError
 from pocketdet.runtimes.litert import LiteRTRuntime
+from pocketdet.runtimes.opening import open_runtime
 
 WITHOUT_TENSORFLOW = """
 import sys
@@ -19,7 +20,7 @@ import numpy as np
 from pathlib import Path
 from pocketdet.exporting.contract import Contract
 from pocketdet.inference import find
-from pocketdet.runtimes import open_runtime
+from pocketdet.runtimes.opening import open_runtime
 folder = Path(sys.argv[1])
 contract = Contract.load(folder / "contract.json")
 runtime = open_runtime(folder / contract.variant("int8").file, contract.net)

@@ -7,7 +7,8 @@ import pytest
 
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
-from pocketdet.runtimes import Runtime, RuntimeMissingError, open_runtime
+from pocketdet.runtimes import Runtime, RuntimeMissingError
+from pocketdet.runtimes.opening import open_runtime
 
 FILES = ["fp32.tflite", "fp16.tflite", "int8.tflite", "detector.onnx", "detector.mlpackage"]
 

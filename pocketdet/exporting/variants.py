@@ -1,0 +1,84 @@
+"""The one table of the files that a net can be converted into.
+
+A new variant is an entry here, and a name in params.yaml. For a new runtime its writer is a module
+in this package, and its opener an entry in `pocketdet.runtimes.opening`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pocketdet.errors import ParamsError
+from pocketdet.exporting import coreml, litert, onnx
+from pocketdet.exporting.contract import Variant
+from pocketdet.exporting.served import Trained
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one variant is made.
+
+    Attributes:
+        file: Name of its file or folder in the bundle.
+        write: Writes it: path, trained net.
+        describe: The contract's entry, read from what was written: variant, path, trained net.
+        gated: Whether params must limit how much AP it may lose. Not so where AP can only be
+            measured on another system.
+    """
+
+    file: str
+    write: Callable[[Path, Trained], None]
+    describe: Callable[[str, Path, Trained], Variant]
+    gated: bool = True
+
+
+def _litert(precision: litert.Precision) -> Recipe:
+    return Recipe(
+        f"{precision}.tflite", partial(litert.write, precision=precision), litert.describe
+    )
+
+
+RECIPES: Mapping[str, Recipe] = {
+    "fp32": _litert("fp32"),
+    "fp16": _litert("fp16"),
+    "int8": _litert("int8"),
+    "onnx": Recipe("detector.onnx", onnx.write, onnx.describe),
+    "coreml": Recipe("detector.mlpackage", coreml.write, coreml.describe, gated=False),
+}
+
+
+def chosen(names: Sequence[str]) -> dict[str, Recipe]:
+    """The recipes of these variants, in the order of the names.
+
+    Raises:
+        ParamsError: A name is unknown.
+    """
+    _known(names, "convert.variants")
+    return {name: RECIPES[name] for name in names}
+
+
+def limits(names: Sequence[str], max_ap_drop: Mapping[str, float]) -> dict[str, float]:
+    """How much AP each of these variants may lose.
+
+    Args:
+        names: `convert.variants`.
+        max_ap_drop: `verify.max_ap_drop`; entries of other variants rest unused.
+
+    Raises:
+        ParamsError: A name is unknown, or a variant that needs a limit has none.
+    """
+    _known(max_ap_drop, "verify.max_ap_drop")
+    for name, recipe in chosen(names).items():
+        if recipe.gated and name not in max_ap_drop:
+            raise ParamsError(
+                f"params.yaml: verify.max_ap_drop has no limit for {name}, which convert.variants "
+                f"asks for; add {name}: POINTS, or take it out of convert.variants"
+            )
+    return {name: max_ap_drop[name] for name in names if name in max_ap_drop}
+
+
+def _known(names: Sequence[str] | Mapping[str, float], key: str) -> None:
+    for name in names:
+        if name not in RECIPES:
+            raise ParamsError(f"params.yaml: {key}: {name!r} is none of {', '.join(RECIPES)}")
