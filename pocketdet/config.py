@@ -15,6 +15,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 SAMPLE_SOURCE = r"^[A-Za-z0-9][A-Za-z0-9_-]*_(coco|voc|kitti)$"  # the suffix is the convention
 MOBILENET_V2_WIDTHS = (0.35, 0.5, 0.75, 1.0)  # those that Keras has ImageNet weights for
 FormatName = Literal["coco", "voc", "kitti", "yolo"]
+Balance = Literal["none", "class", "source", "both"]
 
 
 class Section(BaseModel):
@@ -159,6 +160,7 @@ class Train(Section):
     """Schedule, optimiser and losses."""
 
     batch: Count
+    balance: Balance
     frozen_epochs: Natural
     epochs: Count
     learning_rate: Positive
