@@ -38,11 +38,10 @@ def weights(
         found *= [max((wanted[label] for label in labels), default=1.0) for labels in classes_of]
     if balance in ("source", "both"):
         # Of what the classes ask for, so that both hold together.
-        total: Counter[str] = Counter()
-        for source, weight in zip(source_of, found.tolist(), strict=True):
-            total[source] += weight
-        found /= [total[source] for source in source_of]
-    return found / found.mean()
+        names, source = np.unique(source_of, return_inverse=True)
+        found /= np.bincount(source, found, len(names))[source]
+    found /= found.mean()
+    return found
 
 
 def order(shares: Floats | None, count: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
