@@ -143,6 +143,8 @@ class Split(Section):
     val: Share
     test: Share
     official: StrictBool
+    salt: Natural
+    leakage: Literal["fail", "allow"]
     near_duplicate_bits: Annotated[int, Field(ge=0, le=20, strict=True)]
 
     @model_validator(mode="after")
