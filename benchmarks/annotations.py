@@ -77,24 +77,31 @@ def link(original: Path, target: Path, number: int) -> None:
 
 def ours(folder: Path) -> Iterator[str]:
     """What the stages validate, split and analyse do, less decoding and drawing."""
-    from pocketdet import duplicates, formats, policy, splitting, stats
-    from pocketdet.config import Source, Validate
+    from pocketdet import account, duplicates, formats, policy, splitting, stats
+    from pocketdet.config import Limits, Policy, Source, Validate
 
     yield "import"
     rules = Validate(
         sources={"coco": Source(format="coco")},
         classes=tuple(f"class {n}" for n in range(CLASSES)),
         mapping={},
-        min_side_px=2,
-        max_occlusion=2,
-        max_truncation=0.8,
+        policy=Policy(
+            default=Limits(
+                min_side_px=(2, "ignore"),
+                min_area_share=(0, "ignore"),
+                max_occlusion=(2, "ignore"),
+                max_truncation=(0.8, "ignore"),
+                crowds="ignore",
+            ),
+            classes={},
+        ),
         max_dropped=0.0,
         empty_images="keep",
     )
     result = formats.read("coco", folder)
     yield "read"
     dataset, accounts = policy.merge({"coco": result}, rules)
-    policy.refuse_losses(accounts, rules.max_dropped)
+    account.refuse_losses(accounts, rules.max_dropped)
     dataset.save(folder / "dataset.json")
     dataset = type(dataset).load(folder / "dataset.json")
     yield "validate"

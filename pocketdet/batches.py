@@ -3,8 +3,9 @@
 Nothing is remembered between batches, so a run that was killed carries on in the middle of an
 epoch with the very pictures that the undisturbed run would have seen.
 
-An epoch shows every photo once, in a new order, each in a random variant of the shards. What is
-drawn anew each time: mosaic, a small zoom and shift, flip, colour.
+An epoch shows every photo once, or as often as `pocketdet.sampling` weighs it, in a new order, each
+in a random variant of the shards. What is drawn anew each time: mosaic, a small zoom and shift,
+flip, colour.
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pocketdet import sampling
 from pocketdet.augment import (
     Floats,
     Objects,
@@ -26,7 +28,7 @@ from pocketdet.augment import (
     recolour,
     render_fast,
 )
-from pocketdet.config import Augment
+from pocketdet.config import Augment, Balance
 from pocketdet.parallel import in_order
 from pocketdet.shards import Shards
 
@@ -62,7 +64,13 @@ class Batches:
     """
 
     def __init__(
-        self, shards: Path, subset: str, recipe: Augment | None, batch: int, seed: int
+        self,
+        shards: Path,
+        subset: str,
+        recipe: Augment | None,
+        batch: int,
+        seed: int,
+        balance: Balance = "none",
     ) -> None:
         """Open the shards of a subset.
 
@@ -72,6 +80,7 @@ class Batches:
             recipe: What is drawn anew in every epoch; None = plain pictures, for validation.
             batch: Pictures a batch.
             seed: Of the order and of everything drawn.
+            balance: What is shown more often, see `pocketdet.sampling`.
 
         Raises:
             DatasetError: The shards are missing or damaged.
@@ -83,6 +92,10 @@ class Batches:
         self._recipe = recipe
         self._batch = batch
         self._seed = seed
+        self._weights = None
+        if balance != "none":
+            sources = [path.partition("/")[0] for path in self._shards.images]
+            self._weights = sampling.weights(self._shards.classes, sources, balance)
         rgb, _ = self._shards.picture(0, 0)
         self._size_wh = (rgb.shape[1], rgb.shape[0])
 
@@ -134,7 +147,7 @@ class Batches:
         places = range(step * self._batch, (step + 1) * self._batch)
         if self._recipe is None:
             return [i for i in places if i < n]
-        order = np.random.default_rng((_ORDER, self._seed, epoch)).permutation(n)
+        order = sampling.order(self._weights, n, np.random.default_rng((_ORDER, self._seed, epoch)))
         return [int(order[i % n]) for i in places]
 
     def _drawn(self, epoch: int, step: int, mosaic: bool) -> list[tuple[Picture, Objects]]:

@@ -3,6 +3,7 @@
 No key has a default here: the values live in params.yaml and nowhere else.
 """
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
@@ -17,6 +18,21 @@ Natural = Annotated[int, Field(ge=0, strict=True)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 SAMPLE_SOURCE = r"^[A-Za-z0-9][A-Za-z0-9_-]*_(coco|voc|kitti)$"  # the suffix is the convention
 FormatName = Literal["coco", "voc", "kitti", "yolo"]
+Balance = Literal["none", "class", "source", "both"]
+
+
+def _pattern(text: str) -> str:
+    """A regular expression with a group, or "".
+
+    Raises:
+        ValueError: It is neither.
+    """
+    try:
+        if text and not re.compile(text).groups:
+            raise ValueError("expected a pattern with a group in parentheses")
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return text
 
 
 class Section(BaseModel):
@@ -42,13 +58,57 @@ class Sample(Section):
 class Source(Section):
     """One annotated folder below data/raw, of the same name as its key.
 
-    The keys below `format` may be left out: what the loaders of the format do is then done.
+    The keys below `format` may be left out: what the loaders of the format do is then done, and
+    nothing is known of its boxes and groups.
     """
 
     format: FormatName
+    boxes: Literal["visible", "full"] | None = None
+    mapping: dict[str, str] = {}
+    group: Annotated[str, AfterValidator(_pattern)] = ""
     orientation: Literal["upright", "stored"] = "upright"
     unannotated: Literal["refuse", "negative", "leave out"] | None = None
     doubtful: Literal["fail", "drop"] = "fail"
+
+
+Action = Literal["ignore", "drop", "reject", "fail"]
+MinPx = tuple[Annotated[float, Field(ge=0)], Action]
+ShareLimit = tuple[Share, Action]
+Level = tuple[Annotated[int, Field(ge=0, le=3, strict=True)], Action]
+
+
+class Limits(Section):
+    """What counts as an object of a class, and what becomes of what does not."""
+
+    min_side_px: MinPx
+    min_area_share: ShareLimit
+    max_occlusion: Level
+    max_truncation: ShareLimit
+    crowds: Action
+
+
+class ClassLimits(Section):
+    """Limits of one class that differ from the default; the others may be left out."""
+
+    min_side_px: MinPx | None = None
+    min_area_share: ShareLimit | None = None
+    max_occlusion: Level | None = None
+    max_truncation: ShareLimit | None = None
+    crowds: Action | None = None
+
+
+class Policy(Section):
+    """The definition of an object: of all classes, and of single ones."""
+
+    default: Limits
+    classes: dict[str, ClassLimits]
+
+    def of(self, label: str) -> Limits:
+        """The limits of a class."""
+        own = self.classes.get(label)
+        if own is None:
+            return self.default
+        return self.default.model_copy(update=dict(own.model_dump(exclude_none=True)))
 
 
 class Validate(Section):
@@ -57,9 +117,7 @@ class Validate(Section):
     sources: Annotated[dict[Name, Source], Field(min_length=1)]
     classes: Annotated[tuple[str, ...], Field(min_length=1)]
     mapping: dict[str, str]
-    min_side_px: Annotated[float, Field(ge=0)]
-    max_occlusion: Annotated[int, Field(ge=0, le=3, strict=True)]
-    max_truncation: Share
+    policy: Policy
     max_dropped: Share
     empty_images: Literal["keep", "drop"]
 
@@ -68,9 +126,15 @@ class Validate(Section):
         if len(set(self.classes)) < len(self.classes):
             raise ValueError("classes: each name once")
         allowed = {*self.classes, "ignore", "drop"}
-        for name, target in self.mapping.items():
-            if target not in allowed:
-                raise ValueError(f"mapping.{name}: {target!r} is none of {sorted(allowed)}")
+        mappings = {f"sources.{name}.": source.mapping for name, source in self.sources.items()}
+        for where, mapping in {"": self.mapping, **mappings}.items():
+            for name, target in mapping.items():
+                if target not in allowed:
+                    found = f"{where}mapping.{name}: {target!r}"
+                    raise ValueError(f"{found} is none of {sorted(allowed)}")
+        for name in self.policy.classes:
+            if name not in self.classes:
+                raise ValueError(f"policy.classes.{name}: none of {sorted(self.classes)}")
         return self
 
 
@@ -81,6 +145,8 @@ class Split(Section):
     val: Share
     test: Share
     official: StrictBool
+    salt: Natural
+    leakage: Literal["fail", "allow"]
     near_duplicate_bits: Annotated[int, Field(ge=0, le=20, strict=True)]
 
     @model_validator(mode="after")
@@ -167,6 +233,7 @@ class Train(Section):
     """Schedule, optimiser and losses."""
 
     batch: Count
+    balance: Balance
     frozen_epochs: Natural
     epochs: Count
     learning_rate: Positive

@@ -24,6 +24,7 @@ class Box:
             "difficult", "DontCare", "policy: ..."; empty for an object that counts.
         occlusion: KITTI's level 0 (visible) to 3 (unknown), or None where the format has none.
         truncation: Share of the object outside the image, 0 to 1, or None.
+        annotator: Who drew it, where the format says.
     """
 
     label: str
@@ -31,6 +32,7 @@ class Box:
     ignore: str = ""
     occlusion: int | None = None
     truncation: float | None = None
+    annotator: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what is not a box.
@@ -61,6 +63,7 @@ class Image:
         boxes: Its objects, in the order of the annotation file.
         source: Name of the source that it came from.
         subset: Subset that the source's own lists put it in ("train", "val", ...), or "".
+        group: Pictures of one group (a video, a place, a person) share a subset; "" = on its own.
     """
 
     path: str
@@ -68,6 +71,7 @@ class Image:
     boxes: tuple[Box, ...] = ()
     source: str = ""
     subset: str = ""
+    group: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a path that leaves the data folder, and an empty picture.
@@ -136,6 +140,7 @@ class Dataset:
                     ),
                     source=row.get("source", ""),
                     subset=row.get("subset", ""),
+                    group=row.get("group", ""),
                 )
                 for row in raw["images"]
             )

@@ -56,13 +56,16 @@ def near_pairs(hashes: Sequence[str], max_bits: int) -> Iterator[tuple[int, int,
                 yield i, j, distance
 
 
-def clusters(contents: Sequence[str], hashes: Sequence[str], max_bits: int) -> list[list[int]]:
-    """Groups of pictures that are copies or near-duplicates of each other, transitively.
+def clusters(
+    contents: Sequence[str], hashes: Sequence[str], max_bits: int, names: Sequence[str] = ()
+) -> list[list[int]]:
+    """Groups of pictures that are copies, near-duplicates or of one name, transitively.
 
     Args:
         contents: Content hash of each picture.
         hashes: Its perceptual hash.
         max_bits: See `near_pairs`.
+        names: Group of each picture, "" = none; empty for no groups at all.
 
     Returns:
         Indices, rising within a group; groups by their first. A single picture is a group of one.
@@ -84,6 +87,10 @@ def clusters(contents: Sequence[str], hashes: Sequence[str], max_bits: int) -> l
         join(holder.setdefault(content, i), i)
     for a, b, _ in near_pairs(hashes, max_bits):
         join(a, b)
+    first: dict[str, int] = {}
+    for i, name in enumerate(names):
+        if name:
+            join(first.setdefault(name, i), i)
     groups: dict[int, list[int]] = {}
     for i in range(len(contents)):
         groups.setdefault(root(i), []).append(i)

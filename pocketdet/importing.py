@@ -105,7 +105,7 @@ def add_to_params(
     """Name a source in params.yaml, with its comments kept as they are.
 
     The first source of the user's own takes the place of the built-in sample. Mappings to a class
-    that is no more are taken out.
+    that is no more are taken out, and so are its limits.
 
     Args:
         path: Of params.yaml.
@@ -141,6 +141,8 @@ def add_to_params(
         targets = {*classes, "ignore", "drop"}
         for label in [label for label, to in rules["mapping"].items() if to not in targets]:
             del rules["mapping"][label]
+        for label in [label for label in rules["policy"]["classes"] if label not in targets]:
+            del rules["policy"]["classes"][label]
     if others:
         rules["mapping"]["*"] = others
     out = StringIO()

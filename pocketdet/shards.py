@@ -190,6 +190,14 @@ class Shards:
         return int(self._index["ignore"].sum())
 
     @property
+    def classes(self) -> list[set[int]]:
+        """Classes of which each photo, in its plain variant, has an object that counts."""
+        first, labels, ignore = (self._index[name] for name in ("first", "labels", "ignore"))
+        numbers = range(0, len(self) * self.variants, self.variants)
+        rows = [slice(int(first[n]), int(first[n + 1])) for n in numbers]
+        return [set(labels[row][~ignore[row]].tolist()) for row in rows]
+
+    @property
     def most_boxes(self) -> int:
         """Objects in the fullest picture."""
         return int(np.diff(self._index["first"]).max())

@@ -1,9 +1,11 @@
-"""Subsets: a seeded hash places each group of near-duplicates, so that old pictures stay put.
+"""Subsets: a seeded hash places each group of pictures, so that old pictures stay put.
 
-A group's place depends on nothing but the seed and the content of its first picture (by path), so
-pictures that are added move no old one. The price: shares and classes are met by chance, within
-about the square root of the count; nothing is balanced by counting, because counts change when
-pictures come in. Two exceptions serve small sets, where chance is not enough: a subset that is
+A group is what must not be parted: a named one (a video, a place), a cluster of near-duplicates,
+or what they join. Its place depends on nothing but the seed, the salt, and its name or else the
+content of its first picture (by path), so pictures that are added move no old one. Classes and box
+sizes are balanced by choosing among salts, see `pocketdet.strata`: a salt is a number in
+params.yaml, which new pictures do not change. Balancing by counting would move old pictures with
+every new one. Two exceptions serve small sets, where chance is not enough: a subset that is
 empty, or lacks a class that it could have, takes the group whose place is nearest to its range.
 And a copy of an old picture joins that picture's group, and moves it if its own path sorts first.
 """
@@ -17,6 +19,7 @@ from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.errors import DatasetError
 
 NAMES = ("train", "val", "test")
+SHOWN = 10  # leaking groups that the error names
 TRAINVAL = "trainval"  # what an official list says that leaves train or val open
 
 
@@ -46,6 +49,7 @@ def assign(
     shares: Mapping[str, float],
     seed: int,
     official: bool,
+    salt: int = 0,
 ) -> dict[str, list[str]]:
     """Image paths of train, val and test, sorted.
 
@@ -55,6 +59,7 @@ def assign(
         contents: Content hash of each image.
         shares: Wanted share of train, val and test; together 1.
         seed: Another seed gives another split.
+        salt: As `seed`, of this alone.
         official: Honour `Image.subset`: those images go where it says, whatever their group. The
             others of the group follow the strictest of them (test, then val, then train).
 
@@ -68,7 +73,7 @@ def assign(
         for group in _groups(
             sorted(((dataset.images[i], contents[i]) for i in indices), key=lambda m: m[0].path),
             shares,
-            seed,
+            f"{seed}:{salt}" if salt else f"{seed}",
             official,
         )
     ]
@@ -94,6 +99,56 @@ def assign(
     return {name: sorted(paths) for name, paths in subsets.items()}
 
 
+def leaks(
+    dataset: Dataset, groups: Sequence[Sequence[int]], subset_of: Mapping[str, str]
+) -> list[list[str]]:
+    """Image paths of the groups that are in more than one subset, sorted.
+
+    Args:
+        dataset: All images.
+        groups: Indices of images that must not be parted.
+        subset_of: Subset of each image path.
+    """
+    paths = (sorted(dataset.images[i].path for i in group) for group in groups)
+    return sorted(group for group in paths if len({subset_of[path] for path in group}) > 1)
+
+
+def refuse_leaks(leaking: Sequence[Sequence[str]], subset_of: Mapping[str, str]) -> None:
+    """Fail when groups straddle subsets.
+
+    Raises:
+        DatasetError: There are some; a pair of each is named.
+    """
+    if not leaking:
+        return
+    lines = []
+    for group in leaking[:SHOWN]:
+        other = next(path for path in group if subset_of[path] != subset_of[group[0]])
+        lines.append(f"  {group[0]} ({subset_of[group[0]]}) and {other} ({subset_of[other]})")
+    if len(leaking) > SHOWN:
+        lines.append(f"  and {len(leaking) - SHOWN} more")
+    raise DatasetError(
+        f"{len(leaking)} groups of pictures (copies, near-duplicates, or one group of "
+        "groups.csv) straddle subsets, so that scores on test would be flattered:\n"
+        + "\n".join(lines)
+        + "\nthe sources' own lists part them: take one of each out, set split.official: false to "
+        "split anew, or split.leakage: allow to go on all the same"
+    )
+
+
+def group_rows(dataset: Dataset, groups: Sequence[Sequence[int]]) -> Iterator[tuple[str, str]]:
+    """Image path and group of every image, in the data set's order.
+
+    A group is called by the path of its first member, so that a name says where to look.
+    """
+    group_of = {}
+    for group in groups:
+        first = min(dataset.images[i].path for i in group)
+        group_of.update({i: first for i in group})
+    for i, image in enumerate(dataset):
+        yield image.path, group_of[i]
+
+
 def digest(images: Iterable[Image], contents: Mapping[str, str]) -> str:
     """Identity of a subset: sha256 over membership, picture contents and annotations.
 
@@ -111,9 +166,9 @@ def digest(images: Iterable[Image], contents: Mapping[str, str]) -> str:
 
 
 def _groups(
-    members: Sequence[tuple[Image, str]], shares: Mapping[str, float], seed: int, official: bool
+    members: Sequence[tuple[Image, str]], shares: Mapping[str, float], seed: str, official: bool
 ) -> Iterator[_Group]:
-    """One group of near-duplicates, parted only where official lists part it."""
+    """One group, parted only where official lists part it."""
     listed: dict[str, list[Image]] = {}
     free: list[tuple[Image, str]] = []
     for image, content in members:
@@ -135,7 +190,8 @@ def _groups(
         allowed = (max(listed, key=NAMES.index),)
     elif official and any(image.subset == TRAINVAL for image, _ in free):
         allowed = ("train", "val")
-    place = _place(seed, free[0][1])
+    names = sorted({image.group for image, _ in members} - {""})
+    place = _place(seed, names[0] if names else free[0][1])
     ranges = _ranges(allowed, shares)
     subset = next((name for name, (_, end) in ranges.items() if place < end), allowed[-1])
     yield _group([image for image, _ in free], place, allowed, subset)
@@ -146,8 +202,8 @@ def _group(images: list[Image], place: float, allowed: tuple[str, ...], subset: 
     return _Group(images, place, allowed, subset, classes)
 
 
-def _place(seed: int, content: str) -> float:
-    """A number in [0, 1) that depends on seed and content alone."""
+def _place(seed: str, content: str) -> float:
+    """A number in [0, 1) that depends on seed and content (or name) alone."""
     digits = hashlib.sha256(f"{seed} {content}".encode()).digest()[:8]
     return int.from_bytes(digits, "big") / 2**64
 

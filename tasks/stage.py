@@ -13,12 +13,14 @@ when the function has returned, so that a killed stage leaves the old output or 
 """
 
 import argparse
+import csv
 import functools
 import inspect
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pocketdet.errors import ParamsError, PocketdetError
 from tasks import params as params_file
@@ -68,6 +70,12 @@ def stage(outs: tuple[str, ...]) -> Callable[[Callable[..., None]], Callable[[],
 def final(partial: Path) -> Path:
     """Where an output will be once its stage has returned; for messages."""
     return partial.with_name(partial.name.removeprefix(".").removesuffix(".partial"))
+
+
+def write_table(rows: Iterable[Sequence[Any]], path: Path) -> None:
+    """Write rows, the names of the columns first, as CSV."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def say(text: str) -> None:

@@ -46,7 +46,7 @@ def train(params: Params, shards: Path, design: Path, trained: Path, report: Pat
     manifest = json.loads((shards / "manifest.json").read_text())
     key = training_key(params, spec, manifest["sha256"])
     checkpoint = Checkpoint(spool.state() / "checkpoints" / key)
-    learning = Batches(shards, "train", params.augment, section.batch, params.seed)
+    learning = Batches(shards, "train", params.augment, section.batch, params.seed, section.balance)
     watching = Batches(shards, "val", None, section.batch, params.seed)
     schedule = Schedule(section, learning.steps)
 

@@ -22,7 +22,7 @@ def test_second_run_does_nothing(finished, reran):
     ("key", "value", "expected"),
     [
         ("sample.images", 51, {"sample@street_coco", "sample@street_voc", "sample@street_kitti"}),
-        ("validate.min_side_px", 5, {"validate"}),
+        ("validate.policy.default.min_side_px", [5, "ignore"], {"validate"}),
         ("split.official", False, {"split"}),
         ("analyse.bins", 10, {"analyse"}),
         ("design.neck_channels", 24, {"design"}),

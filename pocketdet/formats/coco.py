@@ -6,7 +6,7 @@
 Layout: `annotations.json` + `images/`, or `annotations/instances_*.json` beside any picture
 folders. Several such files whose names say train, val or test are official subsets. `iscrowd`
 becomes ignore. Keys that COCO does not know but allows carry the rest: on an annotation `ignore`
-with `ignore_reason`, `occlusion`, `truncation`; on an image `subset`.
+with `ignore_reason`, `occlusion`, `truncation`, `annotator`; on an image `subset`.
 """
 
 import json
@@ -29,6 +29,7 @@ from pocketdet.formats.rows import (
     ReadResult,
     Rows,
     level,
+    line,
     number,
     share,
 )
@@ -127,6 +128,8 @@ def _row(box: Box, box_id: int, image_id: int, category_id: int) -> dict[str, An
         row["occlusion"] = box.occlusion
     if box.truncation is not None:
         row["truncation"] = box.truncation
+    if box.annotator:
+        row["annotator"] = box.annotator
     return row
 
 
@@ -287,6 +290,7 @@ def _box(rows: Rows, record: str, label: str, row: dict[str, Any], frame: Frame)
         ignore=ignore,
         occlusion=level(number(row.get("occlusion"))),
         truncation=share(number(row.get("truncation"))),
+        annotator=line(row.get("annotator")),
     )
 
 

@@ -111,6 +111,7 @@ class Rows:
         ignore: str = "",
         occlusion: int | None = None,
         truncation: float | None = None,
+        annotator: str = "",
     ) -> Box | None:
         """A row as a box inside its picture, or None when it was dropped.
 
@@ -123,6 +124,7 @@ class Rows:
             ignore: See `Box`.
             occlusion: See `Box`.
             truncation: See `Box`.
+            annotator: See `Box`.
         """
         x1, y1, x2, y2 = xyxy
         w, h = frame.size_wh
@@ -142,7 +144,7 @@ class Rows:
         if max(-x1, -y1, x2 - w, y2 - h) > SLACK_PX:
             detail = f"{label} {list(xyxy)} clipped to {w} x {h} px"
             self.change(record, "reaches out of the picture", detail)
-        return Box(label, frame.upright(inside), ignore, occlusion, truncation)
+        return Box(label, frame.upright(inside), ignore, occlusion, truncation, annotator)
 
     def drop(self, record: str, reason: Reason, detail: str = "") -> None:
         """Note a row that is no box."""
@@ -203,6 +205,12 @@ def number(field: object) -> float:
         return float(field)
     except (ValueError, OverflowError):
         return math.nan
+
+
+def line(field: object) -> str:
+    """A name in one line of printable text, such as an annotator's; "" for anything else."""
+    text = " ".join(str(field).split()) if isinstance(field, str | int) else ""
+    return text if text.isprintable() else ""
 
 
 def level(value: float) -> int | None:

@@ -51,10 +51,13 @@ class _BoxEntry(_Strict):
     ignore: str
     occlusion: int | None
     truncation: float | None
+    annotator: str = ""
 
     @property
     def box(self) -> Box:
-        return Box(self.label, self.xyxy, self.ignore, self.occlusion, self.truncation)
+        return Box(
+            self.label, self.xyxy, self.ignore, self.occlusion, self.truncation, self.annotator
+        )
 
 
 class _ImageEntry(_Strict):
@@ -177,6 +180,7 @@ def _pair(boxes: Sequence[Box], rows: Sequence[Box]) -> Iterator[int | _BoxEntry
             ignore=box.ignore,
             occlusion=box.occlusion,
             truncation=box.truncation,
+            annotator=box.annotator,
         )
 
 

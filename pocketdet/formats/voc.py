@@ -8,7 +8,7 @@ Layout: `Annotations/*.xml`, `JPEGImages/`, official lists `ImageSets/Main/{trai
 test}.txt`; a picture belongs to the annotation of its stem, as in the devkit. `difficult` becomes
 ignore. `truncated` says only that a part is outside, so it is read as the share `TRUNCATED`, and
 `occluded` as KITTI's level 1. Elements that VOC does not know but allows carry the exact values:
-`truncation`, `occlusion`, `ignore`.
+`truncation`, `occlusion`, `ignore`, and `annotator`, of an object or of the whole picture.
 """
 
 from dataclasses import replace
@@ -28,6 +28,7 @@ from pocketdet.formats.rows import (
     Rows,
     decimal,
     level,
+    line,
     number,
     share,
 )
@@ -114,7 +115,8 @@ def _image(source: Source, label: str) -> tuple[str | None, Image | None]:
         source.unread["part"] += len(row.findall("part"))
         source.unread["pose"] += (row.findtext("pose") or "Unspecified") != "Unspecified"
     source.unread["segmentation"] += (root.findtext("segmented") or "0").strip() == "1"
-    boxes = (_box(rows, f"object {n}", row, frame) for n, row in enumerate(objects, 1))
+    by = line(root.findtext("annotator"))
+    boxes = (_box(rows, f"object {n}", row, frame, by) for n, row in enumerate(objects, 1))
     return path, Image(path, frame.upright_wh, tuple(filter(None, boxes)))
 
 
@@ -139,7 +141,7 @@ def _picture(source: Source, rows: Rows, stated: str | None, boxes: int) -> str 
     return path
 
 
-def _box(rows: Rows, record: str, row: Any, frame: Frame) -> Box | None:
+def _box(rows: Rows, record: str, row: Any, frame: Frame, annotator: str) -> Box | None:
     label = (row.findtext("name") or "").strip()
     if not label:
         rows.drop(record, "malformed row", "no name")
@@ -165,6 +167,7 @@ def _box(rows: Rows, record: str, row: Any, frame: Frame) -> Box | None:
         ignore=ignore,
         occlusion=occlusion,
         truncation=truncation,
+        annotator=line(row.findtext("annotator")) or annotator,
     )
 
 
@@ -241,6 +244,8 @@ def _object(box: Box) -> list[str]:
             lines.append(f"<occlusion>{box.occlusion}</occlusion>")
     if box.ignore not in ("", "difficult"):
         lines.append(f"<ignore>{escape(box.ignore)}</ignore>")
+    if box.annotator:
+        lines.append(f"<annotator>{escape(box.annotator)}</annotator>")
     corners = (
         f"<{key}>{decimal(value)}</{key}>"
         for key, value in zip(

@@ -135,3 +135,18 @@ def test_pairs_show_what_the_batch_shows(folder: Path):
     pairs = train.pairs(0, 0)
     assert [name for name, _, _ in pairs] == train.names(0, 0)
     assert (np.stack([after[0] for _, _, after in pairs]) == train.batch(0, 0).images).all()
+
+
+def test_a_class_in_few_photos_is_shown_more_often(tmp_path: Path):
+    images = []
+    for i in range(PHOTOS):
+        PIL.new("RGB", (80, 60)).save(tmp_path / f"{i}.png")
+        box = Box("dog" if i == 0 else "person", (10.0, 5.0, 30.0, 45.0))
+        images.append(Image(f"{i}.png", (80, 60), (box,)))
+    data = Dataset(("person", "dog"), tuple(images))
+    list(shards.write(tmp_path / "shards/train", tmp_path, data, Preprocessing((64, 32)), RECIPE,
+                      0, 1, 1))  # fmt: skip
+    batches = Batches(tmp_path / "shards", "train", RECIPE, PHOTOS, 0, "class")
+    shown = [batches.names(epoch, 0).count("0.png") for epoch in range(20)]
+    assert set(shown) == {2, 3}  # a weight of 2.5: sqrt(9) beside nine of 1
+    assert shown == [batches.names(epoch, 0).count("0.png") for epoch in range(20)]

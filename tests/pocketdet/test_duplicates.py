@@ -72,3 +72,11 @@ def test_copies_that_were_saved_scaled_or_brightened_stay_near(photo):
 def test_other_pictures_are_far(photo):
     assert bits(photo, photo.transpose(PIL.Transpose.FLIP_LEFT_RIGHT)) > 60
     assert bits(photo, photo.transpose(PIL.Transpose.FLIP_TOP_BOTTOM)) > 60
+
+
+def test_names_join_clusters():
+    hashes = [f"{n:064x}" for n in (0, 0, 2**200 - 1, 2**128 - 1, 2**255)]
+    contents = list("abcde")
+    assert clusters(contents, hashes, 0) == [[0, 1], [2], [3], [4]]
+    names = ["", "v", "v", "w", ""]
+    assert clusters(contents, hashes, 0, names) == [[0, 1, 2], [3], [4]]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.errors import DatasetError
-from pocketdet.splitting import NAMES, assign, digest
+from pocketdet.splitting import NAMES, assign, digest, group_rows, leaks, refuse_leaks
 
 SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}
 PERSON = Box("person", (0, 0, 9, 9))
@@ -57,6 +57,59 @@ def test_pictures_that_are_added_move_no_old_one():
         new = places(split(more))
         assert {path: new[path] for path in old} == old
         assert len(new) == 400
+
+
+def test_frames_that_are_added_to_a_video_move_no_old_one():
+    def videos(frames):
+        images = (
+            Image(f"v/{f:02d}_{v:02d}.jpg", (9, 9), (PERSON,), group=f"v/{v}")
+            for v in range(40)
+            for f in frames
+        )
+        return Dataset(("person",), tuple(images))
+
+    def place(data):
+        by_video = {}
+        for i, image in enumerate(data):
+            by_video.setdefault(image.group, []).append(i)
+        return places(split(data, list(by_video.values())))
+
+    old, new = place(videos(range(5, 8))), place(videos(range(10)))
+    assert {path: new[path] for path in old} == old
+    assert len({new[f"v/{f:02d}_07.jpg"] for f in range(10)}) == 1
+
+
+def test_another_salt_is_another_split_and_zero_is_none():
+    data = dataset(100)
+    plain = split(data)
+    groups = [[i] for i in range(100)]
+    salted = [assign(data, groups, contents(data), SHARES, 0, True, salt) for salt in (0, 1)]
+    assert salted[0] == plain
+    assert salted[1] != plain
+
+
+def test_leaks_name_their_pairs_and_the_remedy():
+    data = dataset(30, subset=lambda n: NAMES[n % 3])
+    groups = [[0, 3], [1, 5, 4]] + [[i] for i in range(6, 30)] + [[2]]
+    subset_of = places(split(data, groups))
+    found = leaks(data, groups, subset_of)
+    assert found == [["a/0001.jpg", "a/0004.jpg", "a/0005.jpg"]]
+    refuse_leaks([], subset_of)
+    with pytest.raises(DatasetError) as error:
+        refuse_leaks(found, subset_of)
+    assert "a/0001.jpg (val) and a/0005.jpg (test)" in str(error.value)
+    assert "split.official: false" in str(error.value)
+    assert "split.leakage: allow" in str(error.value)
+
+
+def test_every_image_has_a_group_by_name_of_its_first():
+    data = dataset(4)
+    assert list(group_rows(data, [[3, 1], [0], [2]])) == [
+        ("a/0000.jpg", "a/0000.jpg"),
+        ("a/0001.jpg", "a/0001.jpg"),
+        ("a/0002.jpg", "a/0002.jpg"),
+        ("a/0003.jpg", "a/0001.jpg"),
+    ]
 
 
 def test_another_seed_is_another_split_and_the_same_is_the_same():

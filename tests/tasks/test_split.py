@@ -1,6 +1,9 @@
+import csv
 import json
 import shutil
 
+import pytest
+import yaml
 from PIL import Image as PIL
 
 from pocketdet.dataset import Dataset
@@ -34,3 +37,50 @@ def test_copies_stay_in_one_subset(small, stages):
     for name in names:
         paths = (f"a_coco/images/{name}", f"b_voc/JPEGImages/{name}", f"c_kitti/image_2/{name}")
         assert len({where[path] for path in paths}) == 1
+
+
+def change(small, section, **values):
+    params = yaml.safe_load((small / "params.yaml").read_text())
+    params[section] |= values
+    (small / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+def groups(small):
+    with (small / "subsets/groups.csv").open(newline="") as file:
+        return {row["image"]: row["group"] for row in csv.DictReader(file)}
+
+
+def test_groups_of_a_file_stay_in_one_subset(small, stages):
+    rows = "".join(f"images/{n:06d}.jpg,flat {n % 2}\n" for n in range(6))
+    (small / "raw/a_coco/groups.csv").write_text(f"image,group\n{rows}")
+    stages("validate", "split")
+    found = groups(small)
+    assert list(found) == [i.path for i in Dataset.load(small / "dataset/dataset.json")]
+    assert [found[f"a_coco/images/{n:06d}.jpg"] for n in range(6)] == [
+        f"a_coco/images/{n % 2:06d}.jpg" for n in range(6)
+    ]
+    listed = {
+        name: (small / f"subsets/{name}.txt").read_text() for name in ("train", "val", "test")
+    }
+    for odd in (0, 1):
+        names = [f"a_coco/images/{n:06d}.jpg" for n in range(6) if n % 2 == odd]
+        assert len({k for k, text in listed.items() for name in names if name in text}) == 1
+
+
+def test_official_lists_that_part_a_copy_are_an_error_by_default(small, stages, capsys):
+    voc = small / "raw/b_voc"
+    shutil.copy(voc / "JPEGImages/000000.jpg", voc / "JPEGImages/000001.jpg")
+    (voc / "ImageSets/Main").mkdir(parents=True)
+    (voc / "ImageSets/Main/train.txt").write_text("000000\n")
+    (voc / "ImageSets/Main/test.txt").write_text("000001\n")
+    stages("validate")
+    with pytest.raises(SystemExit) as stop:
+        stages("split")
+    assert stop.value.code == 1
+    message = capsys.readouterr().err
+    assert "b_voc/JPEGImages/000000.jpg (train) and b_voc/JPEGImages/000001.jpg (test)" in message
+    assert "split.leakage: allow" in message
+    assert not (small / "subsets").exists()
+    change(small, "split", leakage="allow")
+    stages("split")
+    assert groups(small)["b_voc/JPEGImages/000001.jpg"] == "b_voc/JPEGImages/000000.jpg"

@@ -71,7 +71,12 @@ def test_four_formats_become_one_data_set(small, stages):
         "dropped": {},
         "changed": {},
         "mapped_to_drop": {},
+        "dropped_by_policy": {},
+        "pictures_rejected_by_policy": {},
         "pictures_without_objects_left_out": 0,
+        "violations": {},
+        "judged": 12,
+        "annotators": {},
     }
 
 
