@@ -75,7 +75,7 @@ def change(*keys: str | int, to: object) -> Callable[[dict[str, Any]], None]:
         (change("net", "levels", 0, "anchors_wh", to=[[1e999, 3]]), "positive numbers"),
         (change("net", "levels", 0, "anchors_wh", to=[[1, 1]] * 10**6), "bytes, expected at most"),
         (change("preprocessing", "input_wh", to=[64, 64]), "not preprocessing.input_wh"),
-        (change("preprocessing", "resize", to="letterbox"), "preprocessing.resize"),
+        (change("preprocessing", "resize", to="crop"), "preprocessing.resize"),
         (change("operating_point", "score_min", to="0.3"), "operating_point.score_min"),
         (change("operating_point", "nms_iou", to=1.5), "operating_point.nms_iou 1.5"),
         (change("operating_point", "max_detections", to=0), "max_detections 0"),
