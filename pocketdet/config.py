@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from pocketdet.detector.backbones import BACKBONES
+from pocketdet.detector.spec import Head
 from pocketdet.preprocess import Resize
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -187,6 +188,7 @@ class Design(Section):
     width: Positive
     weights: str
     neck_channels: Annotated[int, Field(ge=8, le=512, strict=True)]
+    head: Head
     head_blocks: Annotated[int, Field(ge=0, le=4, strict=True)]
     strides: Annotated[tuple[Literal[8, 16, 32], ...], Field(min_length=1, max_length=3)]
     anchors_per_level: Annotated[int, Field(ge=1, le=9, strict=True)]
@@ -246,6 +248,7 @@ class Train(Section):
     mosaic_until: Share
     match_top_k: Count
     box_weight: Positive
+    distance_weight: Annotated[float, Field(ge=0)]
     checkpoint_every: Count
 
 

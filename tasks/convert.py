@@ -9,7 +9,7 @@ from pocketdet.dataset import read_paths
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import NetSpec
 from pocketdet.exporting import variants
-from pocketdet.exporting.contract import Contract
+from pocketdet.exporting.contract import Contract, coding_of
 from pocketdet.exporting.ledger import size_mb
 from pocketdet.exporting.served import Trained
 from pocketdet.preprocess import Preprocessing, load_rgb, to_input
@@ -53,7 +53,9 @@ def convert(
             recipe.write(path, source)
         say(f"{path.name}: {size_mb(path):.2f} MB in {time.monotonic() - start:.1f} s")
         described.append(recipe.describe(name, path, source))
-    Contract(spec, rule, operating_point, tuple(described)).save(converted / "contract.json")
+    Contract(spec, rule, operating_point, tuple(described), coding_of(spec)).save(
+        converted / "contract.json"
+    )
 
 
 def calibration(subset: Path, count: int, seed: int) -> list[str]:

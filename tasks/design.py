@@ -44,7 +44,8 @@ def design(params: Params, dataset: Path, subsets: Path, design: Path, report: P
     lines = budget.check(totals, time, wanted.budget, card)
     verdict = budget.verdict(lines)
     sizes = sizes_at_input(training, rule)
-    recalls = {f"{iou}": best_possible_recall(sizes, spec.levels, iou) for iou in RECALL_IOUS}
+    ious = RECALL_IOUS if spec.head == "ssdlite" else ()
+    recalls = {f"{iou}": best_possible_recall(sizes, spec.levels, iou) for iou in ious}
 
     with (report / "costs.csv").open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream, lineterminator="\n")

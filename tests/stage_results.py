@@ -14,7 +14,7 @@ from pocketdet.design.costs import LayerCost
 from pocketdet.detector.decode import Detections, OperatingPoint
 from pocketdet.detector.spec import Level, NetSpec
 from pocketdet.exporting import ledger
-from pocketdet.exporting.contract import Contract, Tensor, Variant
+from pocketdet.exporting.contract import Contract, Tensor, Variant, coding_of
 from pocketdet.exporting.ledger import Row
 from pocketdet.exporting.parity import Agreement
 from pocketdet.preprocess import Preprocessing
@@ -142,7 +142,9 @@ def _convert(converted: Path, reports: Path) -> None:
     (converted / "detector.mlpackage/Manifest.json").write_text("{}")
     (converted / "detector.mlpackage/Data/weight.bin").write_bytes(b"\0" * 9)
     (converted / "calibration.txt").write_text("street/000001.jpg\n")
-    contract = Contract(SPEC, Preprocessing(SPEC.input_wh, "stretch"), POINT, tuple(variants))
+    contract = Contract(
+        SPEC, Preprocessing(SPEC.input_wh, "stretch"), POINT, tuple(variants), coding_of(SPEC)
+    )
     contract.save(converted / "contract.json")
     (reports / "verify/ledger.json").write_text(ledger.as_json(rows, 50.0))
     time = Latency(5.0, 6.0)

@@ -7,7 +7,7 @@ out_h * out_w * kernel_h * kernel_w * in_channels / groups * out_channels; every
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pocketdet.errors import PocketdetError
@@ -32,7 +32,7 @@ class LayerCost:
     """One operation of the deployed net, for one picture.
 
     Attributes:
-        name: The layer that begins it.
+        name: The layer that begins it; with the size of the map where levels share the layer.
         type: Its Keras class.
         kernel: Height and width of the window, (0, 0) for what has none.
         stride: Input cells per output cell.
@@ -77,8 +77,12 @@ class Totals:
 
 @dataclass(frozen=True)
 class _Step:
-    """A layer at work: tensors by the identity of their Keras tensor."""
+    """A layer at work: tensors by the identity of their Keras tensor.
 
+    A layer that several levels share works several times; `place` is when, in the whole net.
+    """
+
+    place: int
     layer: Any
     inputs: tuple[int, ...]
     output: int
@@ -99,6 +103,7 @@ def count(model: "keras.Model") -> list[LayerCost]:
     sizes |= {id(tensor): math.prod(tensor.shape[1:]) for tensor in model.inputs}
     last_use = {tensor: i for i, step in enumerate(steps) for tensor in step.inputs}
     produced = {step.output: i for i, step in enumerate(steps)}
+    uses = _counts(id(step.layer) for step in steps)
     rows = []
     for i, step in enumerate(steps):
         # A tensor nobody reads is an output of the net and stays to the end.
@@ -107,7 +112,10 @@ def count(model: "keras.Model") -> list[LayerCost]:
             for tensor, size in sizes.items()
             if produced.get(tensor, -1) <= i <= last_use.get(tensor, len(steps))
         )
-        rows.append(_cost(step, [sizes[tensor] for tensor in step.inputs], alive))
+        row = _cost(step, [sizes[tensor] for tensor in step.inputs], alive)
+        if uses[id(step.layer)] > 1:
+            row = replace(row, name=f"{row.name} {step.shape[0]}x{step.shape[1]}")
+        rows.append(row)
     return rows
 
 
@@ -127,7 +135,7 @@ def total(rows: Sequence[LayerCost]) -> Totals:
 
 def _steps(model: "keras.Model") -> list[_Step]:
     """Every application of a layer, in the order in which Keras runs them."""
-    steps = []
+    steps: list[_Step] = []
     for depth in sorted(model._nodes_by_depth, reverse=True):
         for node in model._nodes_by_depth[depth]:
             if not node.input_tensors:
@@ -136,7 +144,8 @@ def _steps(model: "keras.Model") -> list[_Step]:
                 raise PocketdetError(f"layer {node.operation.name}: several outputs, expected one")
             output = node.output_tensors[0]
             inputs = tuple(id(tensor) for tensor in node.input_tensors)
-            steps.append(_Step(node.operation, inputs, id(output), tuple(output.shape[1:])))
+            shape = tuple(output.shape[1:])
+            steps.append(_Step(len(steps), node.operation, inputs, id(output), shape))
     return steps
 
 
@@ -148,12 +157,11 @@ def _folded(steps: Sequence[_Step]) -> list[_Step]:
         before = kept.get(step.inputs[0])
         if type(step.layer).__name__ in _FOLDED and before and readers[before.output] == 1:
             del kept[before.output]
-            kept[step.output] = _Step(before.layer, before.inputs, step.output, step.shape)
+            kept[step.output] = replace(before, output=step.output, shape=step.shape)
         else:
             kept[step.output] = step
     # Folding moved a step behind those of the other branches: back to the order of the beginnings.
-    order = {id(step.layer): i for i, step in reversed(list(enumerate(steps)))}
-    return sorted(kept.values(), key=lambda step: order[id(step.layer)])
+    return sorted(kept.values(), key=lambda step: step.place)
 
 
 def _counts(values: Iterable[int]) -> dict[int, int]:

@@ -6,12 +6,12 @@ import numpy.typing as npt
 from pocketdet.config import Design
 from pocketdet.dataset import Dataset
 from pocketdet.detector.anchors import kmeans_anchors
-from pocketdet.detector.spec import NetSpec
+from pocketdet.detector.spec import Level, NetSpec
 from pocketdet.preprocess import Preprocessing
 
 
 def specify(design: Design, training: Dataset, seed: int) -> NetSpec:
-    """The net that params describe, with anchor shapes made for the training boxes.
+    """The net that params describe; with an SSDLite head anchor shapes fit the training boxes.
 
     Args:
         design: The section of params.yaml.
@@ -21,7 +21,11 @@ def specify(design: Design, training: Dataset, seed: int) -> NetSpec:
     Raises:
         DatasetError: The subset has no object that counts.
     """
-    shapes = sizes_at_input(training, Preprocessing(design.input_wh, design.resize))
+    if design.head == "ssdlite":
+        shapes = sizes_at_input(training, Preprocessing(design.input_wh, design.resize))
+        levels = kmeans_anchors(shapes, design.strides, design.anchors_per_level, seed)
+    else:
+        levels = tuple(Level(stride, ()) for stride in design.strides)
     return NetSpec(
         backbone=design.backbone,
         width=design.width,
@@ -30,7 +34,8 @@ def specify(design: Design, training: Dataset, seed: int) -> NetSpec:
         head_blocks=design.head_blocks,
         input_wh=design.input_wh,
         classes=training.classes,
-        levels=kmeans_anchors(shapes, design.strides, design.anchors_per_level, seed),
+        levels=levels,
+        head=design.head,
     )
 
 

@@ -56,7 +56,7 @@ def convolution(
     x = keras.layers.Conv2D(
         channels, kernel, stride, padding="same", use_bias=False, name=name
     )(x)  # fmt: skip
-    return _normalised(x, name, activate, fixed_statistics)
+    return normalised(x, name, activate, fixed_statistics)
 
 
 def depthwise(
@@ -72,7 +72,7 @@ def depthwise(
     x = keras.layers.DepthwiseConv2D(
         kernel, stride, padding="same", use_bias=False, name=name
     )(x)  # fmt: skip
-    return _normalised(x, name, activate, fixed_statistics)
+    return normalised(x, name, activate, fixed_statistics)
 
 
 def separable(x: Any, name: str, channels: int, *, kernel: int = 3) -> Any:
@@ -81,7 +81,10 @@ def separable(x: Any, name: str, channels: int, *, kernel: int = 3) -> Any:
     return convolution(x, f"{name}_pointwise", channels)
 
 
-def _normalised(x: Any, name: str, activate: bool, fixed_statistics: bool) -> Any:
+def normalised(
+    x: Any, name: str, activate: bool = True, fixed_statistics: bool = False
+) -> Any:  # fmt: skip
+    """BatchNorm (+ ReLU6)."""
     layer = FixedBatchNormalization if fixed_statistics else keras.layers.BatchNormalization
     x = layer(epsilon=EPSILON, momentum=MOMENTUM, name=f"{name}_bn")(x)
     return keras.layers.ReLU(6.0, name=f"{name}_relu6")(x) if activate else x

@@ -1,9 +1,15 @@
 """From a net's raw outputs to detections, in numpy: the same code for every runtime.
 
-Box coding (SSD, Liu et al. 2016, section 2.2, with its variances 0.1 and 0.2): for an anchor with
-centre (ax, ay) and size (aw, ah), offsets (dx, dy, dw, dh) mean
+Box coding of `ssdlite` (SSD, Liu et al. 2016, section 2.2, with its variances 0.1 and 0.2): for an
+anchor with centre (ax, ay) and size (aw, ah), offsets (dx, dy, dw, dh) mean
 
     centre = (ax + 0.1 dx aw, ay + 0.1 dy ah)    size = (aw exp(0.2 dw), ah exp(0.2 dh))
+
+Box coding of `anchor_free` (GFL, Li et al. 2020, section 3.2): for a cell with centre (ax, ay) and
+a side of s pixels, left, top, right and bottom are each BINS logits, whose softmax weighs distances
+of 0, 1, 2, ... cells:
+
+    (ax - s left, ay - s top, ax + s right, ay + s bottom)
 """
 
 import json
@@ -15,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pocketdet.boxes import clip, ious
-from pocketdet.detector.spec import NetSpec
+from pocketdet.detector.spec import BINS, NetSpec
 from pocketdet.preprocess import Preprocessing
 
 CENTRE_VARIANCE = 0.1
@@ -67,6 +73,7 @@ class Detections:
 def anchors(spec: NetSpec) -> Floats:
     """All anchors (A, 4) as centre x, centre y, width, height in input pixels.
 
+    An anchor-free level has its cells themselves instead.
     Order: levels as in the spec, rows, columns, shapes: that of the flattened outputs.
     """
     parts = []
@@ -74,7 +81,8 @@ def anchors(spec: NetSpec) -> Floats:
         w, h = (side // level.stride for side in spec.input_wh)
         ys, xs = np.meshgrid(np.arange(h), np.arange(w), indexing="ij")
         centres = (np.stack([xs, ys], -1).reshape(-1, 1, 2) + 0.5) * level.stride
-        shapes = np.asarray(level.anchors_wh, dtype=np.float64)[None]
+        sides = level.anchors_wh or ((level.stride, level.stride),)
+        shapes = np.asarray(sides, dtype=np.float64)[None]
         n = shapes.shape[1]
         parts.append(
             np.concatenate(
@@ -99,15 +107,29 @@ def candidates(
     logits = np.concatenate(
         [outputs[f"scores_{level.stride}"].reshape(-1, len(spec.classes)) for level in spec.levels]
     ).astype(np.float32)
-    offsets = np.concatenate(
-        [outputs[f"boxes_{level.stride}"].reshape(-1, 4) for level in spec.levels]
+    values = 4 * BINS if spec.head == "anchor_free" else 4
+    coded = np.concatenate(
+        [outputs[f"boxes_{level.stride}"].reshape(-1, values) for level in spec.levels]
     ).astype(np.float32)
     base = anchors(spec)
-    centres = base[:, :2] + CENTRE_VARIANCE * offsets[:, :2] * base[:, 2:]
-    sides = base[:, 2:] * np.exp(np.minimum(SIZE_VARIANCE * offsets[:, 2:], MAX_LOG_SIZE))
-    boxes = np.concatenate([centres - sides / 2, centres + sides / 2], -1)
+    low, high = (_from_distances if spec.head == "anchor_free" else _from_offsets)(coded, base)
+    boxes = np.concatenate([low, high], -1)
     scores = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
     return boxes.astype(np.float32), scores.astype(np.float32)
+
+
+def _from_offsets(offsets: Floats, base: Floats) -> tuple[Floats, Floats]:
+    centres = base[:, :2] + CENTRE_VARIANCE * offsets[:, :2] * base[:, 2:]
+    sides = base[:, 2:] * np.exp(np.minimum(SIZE_VARIANCE * offsets[:, 2:], MAX_LOG_SIZE))
+    return centres - sides / 2, centres + sides / 2
+
+
+def _from_distances(logits: Floats, base: Floats) -> tuple[Floats, Floats]:
+    logits = logits.reshape(-1, 4, BINS)
+    weights = np.exp(logits - logits.max(-1, keepdims=True))
+    distances = weights @ np.arange(BINS, dtype=np.float32) / weights.sum(-1)  # (A, 4), in cells
+    centres, sides = base[:, :2], base[:, 2:]
+    return centres - sides * distances[:, :2], centres + sides * distances[:, 2:]
 
 
 def detections(

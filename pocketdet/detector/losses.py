@@ -1,6 +1,6 @@
-"""What a prediction costs: cross-entropy on soft scores and CIoU on boxes.
+"""What a prediction costs: cross-entropy on soft scores, CIoU on boxes, spread of distances.
 
-Both are divided by the sum of the target scores, so that pictures with many objects weigh more
+All are divided by the sum of the target scores, so that pictures with many objects weigh more
 than empty ones but a batch weighs the same whatever the number of anchors.
 """
 
@@ -11,23 +11,38 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
+from pocketdet.detector import coding
 from pocketdet.detector.assignment import assign
-from pocketdet.detector.decode import CENTRE_VARIANCE, MAX_LOG_SIZE, SIZE_VARIANCE, anchors
-from pocketdet.detector.spec import NetSpec
+from pocketdet.detector.decode import anchors
+from pocketdet.detector.spec import BINS, NetSpec
+
+
+class Weights(NamedTuple):
+    """Of the parts against the class scores, which weigh 1.
+
+    Attributes:
+        boxes: Of 1 - CIoU.
+        distances: Of an anchor-free head's distributions.
+    """
+
+    boxes: float
+    distances: float
 
 
 class Losses(NamedTuple):
     """Scalars.
 
     Attributes:
-        total: scores + box_weight * boxes: what training lowers.
+        total: Weighted sum of the others: what training lowers.
         scores: Of the class scores.
         boxes: Of the boxes, without the weight.
+        distances: Of the distributions, without the weight; 0 without an anchor-free head.
     """
 
     total: Any
     scores: Any
     boxes: Any
+    distances: Any
 
 
 def detector_loss(
@@ -37,7 +52,7 @@ def detector_loss(
     ignore: Any,
     spec: NetSpec,
     top_k: int,
-    box_weight: float,
+    weights: Weights,
 ) -> Losses:
     """Cost of a batch.
 
@@ -48,10 +63,10 @@ def detector_loss(
         ignore: (B, M) bool. Predictions in such a region cost nothing, of its class or of any.
         spec: The net.
         top_k: Predictions an object gets at most.
-        box_weight: Of the boxes against the scores.
+        weights: Of the parts.
     """
-    logits = _flat(outputs, "scores", spec, len(spec.classes))
-    boxes = decode(_flat(outputs, "boxes", spec, 4), anchors(spec))
+    logits = coding.logits(outputs, spec)
+    boxes = ops.concatenate(coding.boxes(outputs, spec), axis=-1)
     target = assign(
         ops.sigmoid(logits), boxes, _cells(spec), objects_xyxy, labels, ignore, top_k
     )  # fmt: skip
@@ -63,15 +78,36 @@ def detector_loss(
     scores = ops.sum(entropy * counted) / amount
     misfit = ops.where(weight > 0, 1.0 - ciou(boxes, target.boxes_xyxy), 0.0)
     places = ops.sum(misfit * weight) / amount
-    return Losses(scores + box_weight * places, scores, places)
+    spread = ops.zeros_like(places)
+    if spec.head == "anchor_free":
+        distributions = coding.distributions(outputs, spec)
+        spread = ops.sum(distance_loss(distributions, target.boxes_xyxy, spec) * weight) / amount
+    total = scores + weights.boxes * places + weights.distances * spread
+    return Losses(total, scores, places, spread)
 
 
-def decode(offsets: Any, base: Any) -> Any:
-    """The box coding of `detector.decode`, with gradients: (B, A, 4), (A, 4) -> xyxy (B, A, 4)."""
-    centres = base[:, :2] + CENTRE_VARIANCE * offsets[..., :2] * base[:, 2:]
-    logs = ops.minimum(SIZE_VARIANCE * offsets[..., 2:], MAX_LOG_SIZE)
-    halves = base[:, 2:] * ops.exp(logs) / 2
-    return ops.concatenate([centres - halves, centres + halves], axis=-1)
+def distance_loss(distributions: Any, boxes_xyxy: Any, spec: NetSpec) -> Any:
+    """Distribution focal loss (GFL, Li et al. 2020, equation 6), mean over the four sides.
+
+    The true distance lies between two bins, which shall share the weight by how near they are.
+
+    Args:
+        distributions: (B, A, 4, BINS) logits of left, top, right, bottom.
+        boxes_xyxy: (B, A, 4) true boxes, input px; what lies beyond the last bin counts as there.
+        spec: The net.
+
+    Returns:
+        (B, A), 0 at the least only where a distance is a whole number of cells.
+    """
+    base = anchors(spec)
+    centres, sides = base[:, :2], base[:, 2:]
+    true = ops.concatenate(
+        [centres - boxes_xyxy[..., :2], boxes_xyxy[..., 2:] - centres], axis=-1
+    ) / np.concatenate([sides, sides], -1)  # in cells
+    true = ops.clip(true, 0.0, BINS - 1.0)[..., None]
+    near = ops.relu(1.0 - ops.abs(true - ops.arange(BINS, dtype="float32")))  # (B, A, 4, BINS)
+    entropy = -ops.sum(near * ops.log_softmax(distributions, axis=-1), axis=-1)
+    return ops.mean(entropy, axis=-1)
 
 
 def ciou(a: Any, b: Any) -> Any:
@@ -95,24 +131,12 @@ def _angle(wh: Any) -> Any:
     return ops.arctan(wh[..., 0] / (wh[..., 1] + 1e-7))
 
 
-def _flat(outputs: Mapping[str, Any], kind: str, spec: NetSpec, values: int) -> Any:
-    """All levels after each other, (B, A, values), in the order of `decode.anchors`."""
-    maps = [outputs[f"{kind}_{level.stride}"] for level in spec.levels]
-    return ops.concatenate(
-        [
-            ops.reshape(m, (-1, m.shape[1] * m.shape[2] * m.shape[3] // values, values))
-            for m in maps
-        ],
-        axis=1,
-    )
-
-
 def _cells(spec: NetSpec) -> Any:
     """Centre and stride of each prediction's cell, (A, 3), input px."""
     w, h = spec.input_wh
     strides = np.concatenate(
         [
-            np.full((w // v.stride) * (h // v.stride) * len(v.anchors_wh), v.stride, np.float32)
+            np.full((w // v.stride) * (h // v.stride) * v.per_cell, v.stride, np.float32)
             for v in spec.levels
         ]
     )

@@ -24,7 +24,7 @@ def build(spec: NetSpec, batch: int | None = None) -> "keras.Model":
     """
     import keras
 
-    from pocketdet.detector import head, neck
+    from pocketdet.detector import anchor_free, neck, ssdlite
     from pocketdet.detector.inverted_residual import features
 
     w, h = spec.input_wh
@@ -38,9 +38,10 @@ def build(spec: NetSpec, batch: int | None = None) -> "keras.Model":
         fixed=spec.weights != "none",
     )
     maps = neck.aggregate(maps, spec.neck_channels)
-    outputs = head.predict(
-        maps, spec.levels, len(spec.classes), spec.neck_channels, spec.head_blocks
-    )
+    if spec.head == "anchor_free":
+        outputs = anchor_free.predict(maps, spec)
+    else:
+        outputs = ssdlite.predict(maps, spec)
     return keras.Model(picture, outputs, name="detector")
 
 

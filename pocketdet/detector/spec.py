@@ -3,6 +3,11 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
+
+Head = Literal["ssdlite", "anchor_free"]
+
+BINS = 16  # of a distance's distribution: 0 to 15 cells, as in GFL (Li et al. 2020, section 4.1)
 
 
 @dataclass(frozen=True)
@@ -11,19 +16,24 @@ class Level:
 
     Attributes:
         stride: Input pixels per cell.
-        anchors_wh: Anchor shapes (width, height) in input pixels, centred on every cell.
+        anchors_wh: Anchor shapes (width, height) in input pixels, centred on every cell; none for
+            an anchor-free head, which predicts once a cell.
     """
 
     stride: int
     anchors_wh: tuple[tuple[float, float], ...]
+
+    @property
+    def per_cell(self) -> int:
+        """Predictions a cell."""
+        return len(self.anchors_wh) or 1
 
 
 @dataclass(frozen=True)
 class NetSpec:
     """Architecture and outputs of a detector.
 
-    The net's outputs are, for every level, `scores_STRIDE` (B, h, w, anchors * classes), logits,
-    and `boxes_STRIDE` (B, h, w, anchors * 4), SSD offsets; `pocketdet.detector.decode` reads them.
+    `outputs` tells what it gives; `pocketdet.detector.decode` reads that.
     """
 
     backbone: str
@@ -34,6 +44,25 @@ class NetSpec:
     input_wh: tuple[int, int]
     classes: tuple[str, ...]
     levels: tuple[Level, ...]
+    head: Head = "ssdlite"  # the only one of the first bundles, which do not name it
+
+    def outputs(self) -> dict[str, tuple[int, int, int]]:
+        """Shape (h, w, channels) of every raw map by name, all scores first.
+
+        `scores_STRIDE` are logits, predictions a cell * classes. `boxes_STRIDE` are 4 values a
+        prediction (SSD's offsets), or 4 * BINS with the anchor-free head (logits of distances).
+        """
+        w, h = self.input_wh
+        box = 4 * BINS if self.head == "anchor_free" else 4
+        return {
+            f"{kind}_{level.stride}": (
+                h // level.stride,
+                w // level.stride,
+                level.per_cell * values,
+            )
+            for kind, values in (("scores", len(self.classes)), ("boxes", box))
+            for level in self.levels
+        }
 
     def save(self, path: Path) -> None:
         """Write as JSON."""

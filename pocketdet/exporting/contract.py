@@ -8,7 +8,7 @@ nothing of it.
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pocketdet.detector import decode
 from pocketdet.detector.decode import OperatingPoint
-from pocketdet.detector.spec import NetSpec
+from pocketdet.detector.spec import BINS, NetSpec
 from pocketdet.errors import BundleError
 from pocketdet.preprocess import Preprocessing
 
@@ -64,8 +64,8 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class BoxCoding:
-    """How offsets become boxes, with the constants of `pocketdet.detector.decode`."""
+class OffsetCoding:
+    """How an SSDLite head's offsets become boxes, with the constants of `detector.decode`."""
 
     centre_variance: float = decode.CENTRE_VARIANCE
     size_variance: float = decode.SIZE_VARIANCE
@@ -78,6 +78,27 @@ class BoxCoding:
         "centre = anchor centre + centre_variance (dx, dy) anchor size; "
         "size = anchor size exp(min(size_variance (dw, dh), max_log_size)); score = sigmoid(logit)"
     )
+
+
+@dataclass(frozen=True)
+class DistanceCoding:
+    """How an anchor-free head's distributions become boxes."""
+
+    bins: int = BINS
+    cells: str = (
+        "for each level, row and column one prediction, with centre ((column + 0.5) stride, "
+        "(row + 0.5) stride) in input pixels"
+    )
+    rule: str = (
+        "boxes hold bins logits each of left, top, right, bottom; distance = stride * sum over i "
+        "of i softmax(logits)[i]; box = (x - left, y - top, x + right, y + bottom) about the "
+        "centre (x, y); score = sigmoid(logit)"
+    )
+
+
+def coding_of(net: NetSpec) -> OffsetCoding | DistanceCoding:
+    """How this net's outputs become boxes."""
+    return DistanceCoding() if net.head == "anchor_free" else OffsetCoding()
 
 
 @dataclass(frozen=True)
@@ -97,7 +118,7 @@ class Contract:
     preprocessing: Preprocessing
     operating_point: OperatingPoint
     variants: tuple[Variant, ...]
-    box_coding: BoxCoding = field(default_factory=BoxCoding)
+    box_coding: OffsetCoding | DistanceCoding
     schema: int = SCHEMA
 
     def variant(self, name: str) -> Variant:
@@ -148,7 +169,7 @@ def _problems(contract: Contract) -> Iterator[str]:
     net, point = contract.net, contract.operating_point
     if contract.schema != SCHEMA:
         yield f"schema {contract.schema}, expected {SCHEMA}: another version of pocketdet wrote it"
-    if contract.box_coding != BoxCoding():
+    if contract.box_coding != coding_of(net):
         yield "box_coding is not the one of this version of pocketdet"
     if net.input_wh != contract.preprocessing.input_wh:
         yield f"net.input_wh {net.input_wh} is not preprocessing.input_wh"
@@ -162,13 +183,18 @@ def _problems(contract: Contract) -> Iterator[str]:
     for level in net.levels:
         if level.stride < 1 or any(side % level.stride for side in net.input_wh):
             yield f"net.levels: stride {level.stride} does not divide {net.input_wh}"
-        elif not level.anchors_wh or not all(
+        elif bool(level.anchors_wh) != (net.head == "ssdlite"):
+            yield (
+                f"net.levels: {len(level.anchors_wh)} anchors of stride {level.stride} with "
+                f"an {net.head} head"
+            )
+        elif not all(
             math.isfinite(side) and side > 0 for shape in level.anchors_wh for side in shape
         ):
             yield f"net.levels: anchors of stride {level.stride} must be positive numbers"
         else:
             cells = math.prod(side // level.stride for side in net.input_wh)
-            values += cells * len(level.anchors_wh) * len(net.classes)
+            values += cells * level.per_cell * len(net.classes)
     if values > MAX_VALUES:
         yield f"net: {values:,} scores a picture, expected at most {MAX_VALUES:,}"
     for name in ("score_min", "nms_iou"):

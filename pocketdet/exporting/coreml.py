@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from pocketdet.detector import decode
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
@@ -109,8 +108,7 @@ def _decoded(served: Served, spec: NetSpec) -> Any:
     """The net with `decode.candidates` in the graph; boxes as centre and size, shares of a side."""
     import tensorflow as tf
 
-    base = decode.anchors(spec) / np.asarray(spec.input_wh * 2, np.float32)
-    centres, sides = base[:, :2], base[:, 2:]
+    from pocketdet.detector import coding
 
     @tf.function(  # type: ignore[untyped-decorator]
         autograph=False, input_signature=served.function.input_signature
@@ -118,17 +116,13 @@ def _decoded(served: Served, spec: NetSpec) -> Any:
     def function(image: Any) -> dict[str, Any]:
         maps = served.function.python_function(image)
         with tf.name_scope(DECODE):
-            logits, offsets = (
-                tf.concat(
-                    [tf.reshape(maps[f"{kind}_{le.stride}"], (-1, n)) for le in spec.levels], 0
-                )
-                for kind, n in (("scores", len(spec.classes)), ("boxes", 4))
-            )
-            moved = centres + decode.CENTRE_VARIANCE * sides * offsets[:, :2]
-            grown = sides * tf.exp(
-                tf.minimum(decode.SIZE_VARIANCE * offsets[:, 2:], decode.MAX_LOG_SIZE)
-            )
-            return {SCORES: tf.sigmoid(logits), BOXES: tf.concat([moved, grown], -1)}
+            low, high = coding.boxes(maps, spec)  # (1, A, 2) each
+            boxes = tf.concat([(low + high) / 2, high - low], -1) / (spec.input_wh * 2)
+            scores = tf.sigmoid(coding.logits(maps, spec))
+            return {
+                SCORES: tf.reshape(scores, (-1, len(spec.classes))),
+                BOXES: tf.reshape(boxes, (-1, 4)),
+            }
 
     return function
 

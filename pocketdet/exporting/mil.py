@@ -191,6 +191,18 @@ def _slice(inputs: Inputs) -> Array:
     return x[tuple(index)]
 
 
+def _softmax(inputs: Inputs) -> Array:
+    x, axis = _wide(inputs["x"]), int(inputs["axis"])
+    weights = np.exp(x - x.max(axis, keepdims=True))
+    result: Array = weights / weights.sum(axis, keepdims=True)
+    return result
+
+
+def _reduce_sum(inputs: Inputs) -> Array:
+    axes = tuple(int(axis) for axis in inputs["axes"])
+    return np.asarray(_wide(inputs["x"]).sum(axes, keepdims=bool(inputs["keep_dims"])))
+
+
 def _sigmoid(inputs: Inputs) -> Array:
     result: Array = 1 / (1 + np.exp(-np.clip(_wide(inputs["x"]), -60, 60)))
     return result
@@ -218,10 +230,13 @@ OPERATIONS: dict[str, Callable[[Inputs], Array]] = {
     "mul": _two(np.multiply),
     "relu": lambda i: np.maximum(_wide(i["x"]), 0),
     "relu6": lambda i: np.clip(_wide(i["x"]), 0, 6),
+    "real_div": _two(np.divide),
+    "reduce_sum": _reduce_sum,
     "reshape": lambda i: np.reshape(i["x"], [int(n) for n in i["shape"]]),
     "resize_nearest_neighbor": _nearest,
     "sigmoid": _sigmoid,
     "slice_by_index": _slice,
+    "softmax": _softmax,
     "sub": _two(np.subtract),
     "transpose": lambda i: np.transpose(i["x"], [int(n) for n in i["perm"]]),
     "upsample_bilinear": _bilinear,

@@ -8,7 +8,7 @@ import numpy as np
 from pocketdet.batches import Batch
 from pocketdet.config import Train
 from pocketdet.detector.inverted_residual import stage_of
-from pocketdet.detector.losses import Losses, detector_loss
+from pocketdet.detector.losses import Losses, Weights, detector_loss
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import TrainingError
 from pocketdet.training.optimiser import AdamW, Average
@@ -79,7 +79,13 @@ class Learner:
     def _loss(self, outputs: Any, boxes: Any, labels: Any, ignore: Any) -> Losses:
         settings = self._schedule.settings
         return detector_loss(
-            outputs, boxes, labels, ignore, self._spec, settings.match_top_k, settings.box_weight
+            outputs,
+            boxes,
+            labels,
+            ignore,
+            self._spec,
+            settings.match_top_k,
+            Weights(settings.box_weight, settings.distance_weight),
         )
 
     def _compiled(self, phase: Phase) -> Any:

@@ -23,13 +23,15 @@ class Epoch:
         step: Steps done since the start.
         phase: "frozen" (backbone) or "unfrozen", of its last step.
         learning_rate: Of neck and head, at its last step.
-        loss: Mean over its steps of class_loss + box_weight * box_loss.
+        loss: Mean over its steps of the losses below, weighted as in params.
         class_loss: Mean cross-entropy of the scores.
         box_loss: Mean 1 - CIoU of the boxes.
+        distance_loss: Mean loss of an anchor-free head's distributions, else 0.
         grad_norm: Mean norm of the gradient before clipping.
         val_loss: `loss` on the validation subset, of the averaged weights.
         val_class_loss: `class_loss` there.
         val_box_loss: `box_loss` there.
+        val_distance_loss: `distance_loss` there.
     """
 
     epoch: int
@@ -39,10 +41,12 @@ class Epoch:
     loss: float
     class_loss: float
     box_loss: float
+    distance_loss: float
     grad_norm: float
     val_loss: float
     val_class_loss: float
     val_box_loss: float
+    val_distance_loss: float
 
 
 @dataclass(frozen=True)
@@ -159,15 +163,12 @@ def _record(
     val: tuple[float, ...],
 ) -> Epoch:
     last = (epoch + 1) * schedule.steps_per_epoch - 1
-    loss, class_loss, box_loss, norm = np.mean(rows, axis=0).tolist()
+    means = np.mean(rows, axis=0).tolist()  # losses, then the norm
     return Epoch(
         epoch + 1,
         last + 1,
         schedule.phase(last),
         schedule.learning_rate(last),
-        loss,
-        class_loss,
-        box_loss,
-        norm,
+        *means,
         *val,
     )

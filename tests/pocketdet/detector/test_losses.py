@@ -1,48 +1,74 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from pocketdet.detector import losses
-from pocketdet.detector.decode import anchors, candidates
-from pocketdet.detector.spec import Level, NetSpec
+from pocketdet.detector import coding, losses
+from pocketdet.detector.decode import candidates
+from pocketdet.detector.spec import BINS, Level, NetSpec
 
-SPEC = NetSpec(
+ANCHORS = NetSpec(
     "mobilenet_v2", 0.35, "none", 8, 0, (64, 64), ("a", "b"),
     (Level(16, ((20.0, 20.0), (16.0, 32.0))), Level(32, ((40.0, 40.0), (30.0, 60.0)))),
 )  # fmt: skip
+CELLS = replace(ANCHORS, levels=(Level(8, ()), Level(32, ())), head="anchor_free")
+BOTH = pytest.mark.parametrize("spec", [ANCHORS, CELLS], ids=["ssdlite", "anchor_free"])
 
 
-def maps(seed=0, batch=2):
+def maps(spec=ANCHORS, seed=0, batch=2):
     rng = np.random.default_rng(seed)
     return {
-        f"{kind}_{s}": rng.normal(0, 1, (batch, 64 // s, 64 // s, 2 * n)).astype(np.float32)
-        for s in (16, 32)
-        for kind, n in (("scores", 2), ("boxes", 4))
+        name: rng.normal(0, 1, (batch, *shape)).astype(np.float32)
+        for name, shape in spec.outputs().items()
     }
 
 
-def loss_of(outputs, objects, labels, ignore=None):
+def loss_of(outputs, objects, labels, ignore=None, spec=ANCHORS):
     """Losses of the same objects in every picture."""
-    batch = outputs["scores_16"].shape[0]
+    batch = next(iter(outputs.values())).shape[0]
     ignore = np.zeros(len(labels), bool) if ignore is None else np.array(ignore)
     return losses.detector_loss(
         outputs,
         np.repeat(np.array(objects, np.float32).reshape(1, -1, 4), batch, 0),
         np.repeat(np.array([labels], np.int32), batch, 0),
         np.repeat(ignore[None], batch, 0),
-        SPEC,
+        spec,
         top_k=4,
-        box_weight=2.0,
+        weights=losses.Weights(boxes=2.0, distances=0.5),
     )
 
 
-def test_decoding_is_that_of_every_runtime():
-    outputs = maps(batch=1)
-    flat = np.concatenate([outputs[f"boxes_{s}"].reshape(1, -1, 4) for s in (16, 32)], 1)
-    expected, _ = candidates(outputs, SPEC)
-    np.testing.assert_allclose(
-        losses.decode(flat, anchors(SPEC))[0], expected, rtol=1e-5, atol=1e-4
-    )
+def decoded(outputs, spec):
+    return np.concatenate(coding.boxes(outputs, spec), -1)
+
+
+@BOTH
+def test_decoding_is_that_of_every_runtime(spec):
+    outputs = maps(spec, batch=1)
+    expected, scores = candidates(outputs, spec)
+    np.testing.assert_allclose(decoded(outputs, spec)[0], expected, rtol=1e-5, atol=1e-4)
+    logits = coding.logits(outputs, spec)[0]
+    np.testing.assert_allclose(1 / (1 + np.exp(-np.asarray(logits))), scores, rtol=1e-5)
+
+
+def test_distances_are_the_mean_of_their_distribution():
+    outputs = {n: np.full_like(v, -30) for n, v in maps(CELLS, batch=1).items()}
+    sides = outputs["boxes_8"].reshape(8, 8, 4, BINS)
+    for side, bins in enumerate(([2], [0], [1, 2], [15])):  # left, top, right, bottom, in cells
+        sides[3, 5, side, bins] = 30
+    boxes, _ = candidates(outputs, CELLS)
+    # The centre of row 3, column 5 is at (44, 28).
+    np.testing.assert_allclose(boxes[3 * 8 + 5], [44 - 16, 28, 44 + 12, 28 + 120], atol=1e-4)
+
+
+def test_distance_loss_shares_the_weight_between_the_bins_around():
+    box = np.tile(np.float32([4 - 8 * 1.25, 4 - 8 * 3, 4 + 8 * 99, 4]), (1, 68, 1))
+    logits = np.random.default_rng(0).normal(0, 1, (1, 68, 4, BINS)).astype(np.float32)
+    found = losses.distance_loss(logits, box, CELLS)[0, 0]  # of the first cell, at (4, 4)
+    log = logits[0, 0] - np.log(np.exp(logits[0, 0]).sum(-1, keepdims=True))
+    parts = [0.75 * log[0, 1] + 0.25 * log[0, 2], log[1, 3], log[2, BINS - 1], log[3, 0]]
+    assert float(found) == pytest.approx(-np.mean(parts), rel=1e-5)
 
 
 def test_ciou_of_known_pairs():
@@ -57,11 +83,14 @@ def test_ciou_of_known_pairs():
     np.testing.assert_allclose(losses.ciou(wide, tall), [expected], atol=1e-5)
 
 
-def test_total_is_the_weighted_sum_and_all_gradients_are_finite():
-    outputs = {name: tf.Variable(value) for name, value in maps().items()}
+@BOTH
+def test_total_is_the_weighted_sum_and_all_gradients_are_finite(spec):
+    outputs = {name: tf.Variable(value) for name, value in maps(spec).items()}
     with tf.GradientTape() as tape:
-        found = loss_of(outputs, [[10, 10, 40, 50], [0, 0, 0, 0]], [0, -1])
-    assert float(found.total) == pytest.approx(float(found.scores + 2 * found.boxes), rel=1e-6)
+        found = loss_of(outputs, [[10, 10, 40, 50], [0, 0, 0, 0]], [0, -1], spec=spec)
+    total = found.scores + 2 * found.boxes + 0.5 * found.distances
+    assert float(found.total) == pytest.approx(float(total), rel=1e-6)
+    assert (float(found.distances) > 0) == (spec is CELLS)
     gradients = tape.gradient(found.total, list(outputs.values()))
     assert all(np.isfinite(g).all() for g in gradients)
     assert all(np.abs(g).max() > 0 for g in gradients[:2])
@@ -84,37 +113,40 @@ def test_a_picture_without_objects_costs_only_false_alarms():
     assert float(loss_of(maps(), [[0, 0, 0, 0]], [-1]).total) > 1
 
 
+@BOTH
 @pytest.mark.parametrize(("label", "silent"), [(-2, (0, 1)), (0, (0,)), (1, (1,))])
-def test_predictions_in_an_ignore_region_cost_nothing(label, silent):
+def test_predictions_in_an_ignore_region_cost_nothing(spec, label, silent):
     region, objects = [0, 0, 64, 64], [[10, 10, 40, 50]]
-    outputs = {n: v if n[0] == "s" else v * 0 for n, v in maps().items()}
-    boxes = losses.decode(np.zeros((1, 40, 4), np.float32), anchors(SPEC))[0]
-    clipped = np.clip(boxes, 0, 64)
-    area = lambda b: np.prod(np.asarray(b)[:, 2:] - np.asarray(b)[:, :2], -1)  # noqa: E731
-    inside = area(clipped) / area(boxes) > 0.5
-    plain = loss_of(outputs, [*objects, region], [0, label], [False, True])
+    outputs = maps(spec)
+    for name in outputs:  # small boxes, so that many lie inside
+        if name.startswith("boxes"):
+            outputs[name][:] = np.tile(-np.arange(BINS), 4) if spec is CELLS else 0
+    boxes = decoded(outputs, spec)
+    area = lambda b: np.prod(b[..., 2:] - b[..., :2], -1)  # noqa: E731
+    inside = area(np.clip(boxes, 0, 64)) / area(boxes) > 0.5
+    logits = np.asarray(coding.logits(outputs, spec))
+    many = logits.shape[1]
+    candidate = losses.assign(
+        1 / (1 + np.exp(-logits)), boxes, losses._cells(spec),
+        np.array([objects] * 2, np.float32), np.array([[0]] * 2), np.array([[False]] * 2), many,
+    ).scores.numpy().max(-1) > 0  # fmt: skip
+    plain = loss_of(outputs, [*objects, region], [0, label], [False, True], spec)
 
     # Louder false alarms of the silent classes, away from the object: the same loss.
-    levels = {16: inside[:32].reshape(4, 4, 2), 32: inside[32:].reshape(2, 2, 2)}
-    positive = np.asarray(
-        losses.assign(
-            np.full((1, 40, 2), 0.1, np.float32), np.asarray(boxes)[None], losses._cells(SPEC),
-            np.array([objects], np.float32), np.array([[0]]), np.array([[False]]), 40,
-        ).scores[0].numpy().max(-1) > 0
-    )  # fmt: skip
-    away = {16: ~positive[:32].reshape(4, 4, 2), 32: ~positive[32:].reshape(2, 2, 2)}
-    louder, changed = {n: v.copy() for n, v in outputs.items()}, 0
-    for s in (16, 32):
-        scores = louder[f"scores_{s}"].reshape(2, 64 // s, 64 // s, 2, 2)
-        chosen = levels[s] & away[s]
-        changed += chosen.sum()
+    louder, chosen, place = {n: v.copy() for n, v in outputs.items()}, inside & ~candidate, 0
+    for level in spec.levels:
+        scores = louder[f"scores_{level.stride}"]
+        flat = scores.reshape(2, -1, 2)
+        part = chosen[:, place : place + flat.shape[1]]
+        place += flat.shape[1]
         for c in silent:
-            scores[:, chosen, c] += 5
-    assert changed > 5
-    loud = loss_of(louder, [*objects, region], [0, label], [False, True])
+            flat[..., c][part] += 5
+    assert chosen.sum() > 10
+    loud = loss_of(louder, [*objects, region], [0, label], [False, True], spec)
     for a, b in zip(plain, loud, strict=True):
         assert float(a) == pytest.approx(float(b), rel=1e-6)
-    assert float(loss_of(louder, objects, [0]).total) > float(loss_of(outputs, objects, [0]).total)
+    without = [loss_of(o, objects, [0], spec=spec).total for o in (louder, outputs)]
+    assert float(without[0]) > float(without[1])
 
 
 def test_an_object_inside_an_ignore_region_still_counts():

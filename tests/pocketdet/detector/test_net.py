@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from pocketdet.detector import net, weights
-from pocketdet.detector.head import PRIOR
 from pocketdet.detector.spec import Level, NetSpec
+from pocketdet.detector.ssdlite import PRIOR
 
 
 def spec_of(strides=(8, 16, 32), backbone="mobilenet_v2", width=0.35, **changes):

@@ -8,7 +8,7 @@ import pytest
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import BundleError
-from pocketdet.exporting.contract import Contract, Tensor, Variant
+from pocketdet.exporting.contract import Contract, Tensor, Variant, coding_of
 from pocketdet.preprocess import Preprocessing
 
 
@@ -23,7 +23,13 @@ def contract(tiny_spec: NetSpec) -> Contract:
         postprocessing="app",
     )
     point = OperatingPoint(score_min=0.3, nms_iou=0.6, max_detections=100)
-    return Contract(tiny_spec, Preprocessing(tiny_spec.input_wh, "stretch"), point, (variant,))
+    return Contract(
+        tiny_spec,
+        Preprocessing(tiny_spec.input_wh, "stretch"),
+        point,
+        (variant,),
+        coding_of(tiny_spec),
+    )
 
 
 def test_comes_back_as_it_was_saved(contract: Contract, tmp_path: Path) -> None:
