@@ -6,9 +6,9 @@ side in the photo, scaled by the resize rule.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,29 @@ class Table:
         """(B,) which boxes count for a class."""
         mine: Bools = self.counts & (self.label == label)
         return mine
+
+    def only(self, images: Bools) -> "Table":
+        """The table of some of the pictures, (N,), with the same names."""
+        number = np.cumsum(images) - 1
+        boxes = images[self.image]
+        return replace(
+            self,
+            image_source=self.image_source[images],
+            image_subset=self.image_subset[images],
+            image=number[self.image[boxes]],
+            label=self.label[boxes],
+            counts=self.counts[boxes],
+            xyxy=self.xyxy[boxes],
+            size_wh=self.size_wh[boxes],
+        )
+
+    def boxes_at(self, rule: Preprocessing) -> Floats:
+        """(B, 4) every box at the net's input, px."""
+        sides = rule.sides(self.size_wh)
+        # As in `Preprocessing.view`: a picture is centred on whole pixels.
+        corner = (np.asarray(rule.input_wh) - sides) // 2
+        scaled: Floats = self.xyxy * np.tile(sides / self.size_wh, 2) + np.tile(corner, 2)
+        return scaled
 
     def sides_at(self, rule: Preprocessing) -> Floats:
         """(B, 2) width and height of every box at the net's input, px."""
@@ -173,14 +196,56 @@ def sizes(table: Table, rule: Preprocessing) -> Rows:
     return rows
 
 
-def boxes_per_picture(table: Table, bins: int) -> Histogram:
-    """How many objects the pictures of each source have; the last bin holds all above."""
+INPUTS = (192, 256, 320)
+"""Longer sides of inputs, px, at which objects are measured besides the configured one."""
+TALL = (8, 16, 32)  # px; what is lower is hard, harder, hopeless
+
+
+def parts(table: Table) -> dict[str, Table]:
+    """The whole, each source and each subset, by name; empty ones and single ones are left out."""
+    found = {"all": table}
+    for names, of_image in (
+        (table.sources, table.image_source),
+        (table.subsets, table.image_subset),
+    ):
+        if len(names) > 1:
+            masks = ((name, of_image == n) for n, name in enumerate(names))
+            found |= {name: table.only(mask) for name, mask in masks if mask.any()}
+    return found
+
+
+def input_sizes(table: Table, rule: Preprocessing) -> Rows:
+    """Heights of each class at inputs of several sizes, and the shares that are at least so tall.
+
+    An input of another size keeps the aspect of the configured one.
+    """
+    heads = ("height_q05_px", "height_q50_px", "height_q95_px", *(f"from {px} px" for px in TALL))
+    rows: Rows = [("class", "input", "objects", *heads)]
+    configured = max(rule.input_wh)
+    for label, name in enumerate(table.classes):
+        mine = table.of(label)
+        for side in sorted({*INPUTS, configured}) if mine.any() else ():
+            w, h = (max(1, round(s * side / configured)) for s in rule.input_wh)
+            heights = table.sides_at(replace(rule, input_wh=(w, h)))[mine][:, 1]
+            quantiles = (f"{q:.1f}" for q in np.quantile(heights, (0.05, 0.5, 0.95)))
+            tall = (f"{(heights >= px).mean():.4f}" for px in TALL)
+            rows.append((name, f"{w} x {h}", int(mine.sum()), *quantiles, *tall))
+    return rows
+
+
+def boxes_per_picture(table: Table, bins: int, by: Literal["source", "subset"]) -> Histogram:
+    """How many objects the pictures of each source or subset have."""
     per_picture = np.bincount(table.image[table.counts], minlength=len(table.image_source))
     width = max(1, math.ceil((per_picture.max(initial=0) + 1) / bins))
     edges = np.arange(0, per_picture.max(initial=0) + 1 + width, width, dtype=float)
+    names, of_image = (
+        (table.sources, table.image_source)
+        if by == "source"
+        else (table.subsets, table.image_subset)
+    )
     series = {
-        name: np.histogram(per_picture[table.image_source == s], edges)[0].astype(np.int64)
-        for s, name in enumerate(table.sources)
+        name: np.histogram(per_picture[of_image == n], edges)[0].astype(np.int64)
+        for n, name in enumerate(names)
     }
     return Histogram("objects in a picture", edges, series)
 
@@ -224,7 +289,8 @@ def coverage(table: Table, bins: int) -> HeatMap:
         steps = np.zeros((bins + 1, bins + 1))
         for y, x, sign in ((y1, x1, 1), (y1, x2, -1), (y2, x1, -1), (y2, x2, 1)):
             np.add.at(steps, (y[mine], x[mine]), sign)
-        covered: Floats = steps.cumsum(0).cumsum(1)[:bins, :bins] / len(table.image_source)
+        covered: Floats = steps.cumsum(0).cumsum(1)[:bins, :bins]
+        covered /= max(len(table.image_source), 1)
         return covered
 
     edges = np.linspace(0, 1, bins + 1)

@@ -50,10 +50,15 @@ def validate(params: Params, raw: Path, dataset: Path, report: Path) -> None:
     merged.save(dataset / "dataset.json")
     checks.save(pictures, dataset / "pictures.csv")
     report.mkdir()
-    rows = {name: account.data() for name, account in accounts.items()}
+    summary = {
+        "sources": {
+            name: {**account.data(), "boxes_are": rules.sources[name].boxes}
+            for name, account in accounts.items()
+        },
+        "policy": {name: rules.policy.of(name).model_dump() for name in rules.classes},
+    }
     (report / "summary.json").write_text(
-        json.dumps({"sources": rows}, indent=1, sort_keys=True, ensure_ascii=False) + "\n",
-        encoding="utf-8",
+        json.dumps(summary, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
     )
     write_table(accounting.drop_rows(accounts), report / "drops.csv")
     write_table(accounting.violation_rows(accounts), report / "violations.csv")

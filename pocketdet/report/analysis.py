@@ -1,20 +1,17 @@
 """The page of the analyse stage: one HTML file that opens offline, from values and PNG files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image as PIL
 
-from pocketdet.dataset import Dataset, Image
-from pocketdet.preprocess import Preprocessing, load_rgb
-from pocketdet.report.embedded import embed
-from pocketdet.report.pictures import CLASS_COLOURS, IGNORED, Mark, contact_sheet, draw
+from pocketdet.exploration import Exploration
+from pocketdet.report.analysis_sheets import class_colour
+from pocketdet.report.embedded import Embedded, embed
 from pocketdet.stats import Rows, Table
 
-CELL_WH = (300, 225)  # px, of a picture on a sheet
-COLUMNS, SAMPLES = 4, 8
 MAX_ROWS = 60  # of a table on the page; the CSV file has all
 
 SECTIONS = (
@@ -22,132 +19,111 @@ SECTIONS = (
     ("counts", "Counts"),
     ("sizes", "Sizes"),
     ("shapes", "Shapes and places"),
+    ("anchors", "Recall ceiling"),
+    ("sources", "Sources compared"),
+    ("policy", "Policy"),
     ("duplicates", "Duplicates"),
 )
 CAPTIONS = {
-    "classes": "Objects that count, by class and subset",
-    "boxes_per_picture": "Objects in a picture, by source",
-    "heights": "Height of the objects at the net's input, by class",
-    "shapes": "Width and height at the net's input, by class; dotted: as wide as high",
-    "aspects": "Width over height in the photo, by class",
-    "coverage": "How often a place in the picture is covered by an object, by class",
+    "classes": ("Objects that count, by class and subset", "counts.csv"),
+    "boxes_per_picture": ("Objects in a picture, by source", "boxes_per_picture.csv"),
+    "boxes_per_picture_subsets": (
+        "Objects in a picture, by subset",
+        "boxes_per_picture_subsets.csv",
+    ),
+    "heights": ("Height of the objects at the net's input, by class", "heights.csv"),
+    "input_sizes": (
+        "What other inputs would show; dotted: the configured one",
+        "input_sizes.csv",
+    ),
+    "shapes": (
+        "Width and height at the net's input, of all, by source and by subset; dotted: 1/2, 1, 2 "
+        "and 4 times as high as wide; crosses: the net's anchors",
+        "shapes.csv",
+    ),
+    "aspects": ("Width over height in the photo, by class", "aspects.csv"),
+    "coverage": (
+        "How often a place in the picture is covered by an object, of all, by source and by subset",
+        "coverage.csv",
+    ),
 }
 
 
 def render(
-    table: Table,
-    rule: Preprocessing,
+    found: Exploration,
     near_bits: int,
     subset_hashes: Mapping[str, str],
-    rows: Mapping[str, Rows],
+    validation: Mapping[str, Any],
+    policy: Mapping[str, Mapping[str, Any]],
     folder: Path,
 ) -> str:
     """The page.
 
     Args:
-        table: The data set.
-        rule: How a photo becomes the net's input.
+        found: The numbers.
         near_bits: Largest difference of near-duplicates, of 256 bits.
         subset_hashes: Content hash by subset.
-        rows: Tables "counts", "sizes" and "duplicates".
+        validation: Account of each source, from the validate stage's summary.json.
+        policy: Limits of each class, from there too.
         folder: Where the pictures are: NAME.png for each name in `CAPTIONS`, `pictures_SOURCE.jpg`
-            for each source, and `twins.jpg` if there are duplicates.
+            for each source, `twins.jpg` if there are duplicates, and `violations.jpg` if some boxes
+            break the policy.
     """
     from jinja2 import Environment, StrictUndefined
 
     # The template's text, not a loader: the page needs no file but this one.
     text = files("pocketdet.report").joinpath("analysis.html").read_text(encoding="utf-8")
     template = Environment(undefined=StrictUndefined, autoescape=True).from_string(text)
+    table, rows = found.table, found.rows
     duplicates = rows["duplicates"]
     groups = {row[0] for row in duplicates[1:]}
     leaks = {row[0] for row in duplicates[1:] if row[-1] == "yes"}
-    twins = folder / "twins.jpg"
     return template.render(
         css=files("pocketdet.report").joinpath("page.css").read_text(encoding="utf-8"),
         sections=SECTIONS,
-        legend=[(name, _colour(n)) for n, name in enumerate(table.classes)],
+        legend=[(name, class_colour(n)) for n, name in enumerate(table.classes)],
         pictures=f"{len(table.image_source):,}",
-        lead=_lead(table, rule),
+        lead=_lead(found),
         tiles=_tiles(table),
         plots={
-            name: embed(
-                folder / f"{name}.png",
-                caption,
-                f"{name}.csv" if name != "classes" else "counts.csv",
-            )
-            for name, caption in CAPTIONS.items()
+            name: embed(folder / f"{name}.png", caption, csv)
+            for name, (caption, csv) in CAPTIONS.items()
         },
         samples=[
             embed(folder / f"pictures_{source}.jpg", f"Source {source}") for source in table.sources
         ],
-        twins=embed(twins, "Copies and near-duplicates, two of each group; leaking groups first")
-        if twins.exists()
-        else None,
-        subset_rows=_subsets(table, subset_hashes),
-        count_rows=_short(_by_source(table, rows["counts"])),
-        size_rows=_short(_spoken(rows["sizes"])),
-        duplicate_rows=_short(duplicates),
+        twins=_photo(folder, "twins", "Two of each group; leaking groups first"),
+        violations=_photo(
+            folder, "violations", "Boxes beyond a limit, of every source and rule in turn"
+        ),
+        tables={
+            "subsets": _subsets(table, subset_hashes),
+            "counts": _short(_by_source(table, rows["counts"])),
+            "strata": _short(_percent(rows["strata"], 2)),
+            "sizes": _short(_spoken(rows["sizes"])),
+            "input_sizes": _short(_percent(_spoken(rows["input_sizes"]), 6)),
+            "ceiling": _short(_percent(rows["ceiling"], 3)),
+            "consistency": _short(rows["consistency"], 12),
+            "definitions": _short(rows["definitions"]),
+            "agreement": _short(rows["agreement"]),
+            "policy": _limits(policy),
+            "violations": _violations(validation),
+            "annotators": _annotators(validation),
+            "duplicates": _short(duplicates),
+        },
+        mixed=len({row[2] for row in rows["definitions"][1:]} & {"visible", "full"}) > 1,
+        large=sum(row[-1] in ("medium", "large") for row in rows["consistency"][1:]),
+        anchored=any(level.anchors_wh for level in found.spec.levels),
         groups=len(groups),
         leaks=len(leaks),
         near_bits=near_bits,
-        input_wh=rule.input_wh,
+        input_wh=found.rule.input_wh,
     )
 
 
-def sample_sheet(dataset: Dataset, source: str, root: Path) -> PIL.Image:
-    """Pictures of a source with their boxes, taken evenly from the first to the last.
-
-    Args:
-        dataset: All images.
-        source: Name of the source.
-        root: Folder of the pictures.
-    """
-    images = [image for image in dataset if image.source == source]
-    count = min(SAMPLES, len(images))
-    chosen = [images[i * len(images) // count] for i in range(count)]
-    return _sheet(chosen, [_caption(image) for image in chosen], dataset.classes, root)
-
-
-def twin_sheet(dataset: Dataset, pairs: Sequence[tuple[str, str, str]], root: Path) -> PIL.Image:
-    """Pairs of near-duplicates side by side.
-
-    Args:
-        dataset: All images.
-        pairs: Two image paths and a caption.
-        root: Folder of the pictures.
-    """
-    images = dataset.subset([path for a, b, _ in pairs for path in (a, b)]).images
-    captions = [caption for _, _, caption in pairs for _ in range(2)]
-    return _sheet(images, captions, dataset.classes, root)
-
-
-def _sheet(
-    images: Sequence[Image], captions: Sequence[str], classes: Sequence[str], root: Path
-) -> PIL.Image:
-    cells = []
-    for image, caption in zip(images, captions, strict=True):
-        marks = [
-            Mark(box.xyxy, IGNORED, "hatched")
-            if box.ignore
-            else Mark(box.xyxy, _colour(classes.index(box.label)), "solid")
-            for box in image.boxes
-        ]
-        cells.append((draw(load_rgb(root / image.path), marks, CELL_WH), caption))
-    cell_wh = (
-        max(picture.width for picture, _ in cells),
-        max(picture.height for picture, _ in cells),
-    )
-    return contact_sheet(cells, min(COLUMNS, len(cells)), cell_wh)
-
-
-def _colour(label: int) -> str:
-    return CLASS_COLOURS[label % len(CLASS_COLOURS)]
-
-
-def _caption(image: Image) -> str:
-    name = Path(image.path).name
-    short = name if len(name) <= 24 else f"…{name[-23:]}"
-    return f"{short}: {_many(sum(not box.ignore for box in image.boxes), 'object')}"
+def _photo(folder: Path, name: str, caption: str) -> Embedded | None:
+    path = folder / f"{name}.jpg"
+    return embed(path, caption) if path.exists() else None
 
 
 def _many(count: int, word: str) -> str:
@@ -155,19 +131,18 @@ def _many(count: int, word: str) -> str:
     return f"{count:,} {word if count == 1 else plural}"
 
 
-def _lead(table: Table, rule: Preprocessing) -> str:
-    pictures, sources = len(table.image_source), len(table.sources)
+def _lead(found: Exploration) -> str:
+    table, (w, h) = found.table, found.rule.input_wh
     first = table.of(0)
-    heights = table.sides_at(rule)[:, 1]
+    heights = table.sides_at(found.rule)[:, 1]
     text = (
-        f"{_many(pictures, 'picture')} from {_many(sources, 'source')} with "
-        f"{_many(int(table.counts.sum()), 'object')} of {_many(len(table.classes), 'class')}"
+        f"{_many(len(table.image_source), 'picture')} from {_many(len(table.sources), 'source')} "
+        f"with {_many(int(table.counts.sum()), 'object')} of {_many(len(table.classes), 'class')}"
     )
     if first.any():
         text += (
             f"; half of the objects of class {table.classes[0]} are lower than "
-            f"{np.median(heights[first]):.0f} px at the net's input of "
-            f"{rule.input_wh[0]} x {rule.input_wh[1]} px"
+            f"{np.median(heights[first]):.0f} px at the net's input of {w} x {h} px"
         )
     return text + "."
 
@@ -215,8 +190,50 @@ def _spoken(rows: Rows) -> Rows:
     return [tuple(names[i] for i in kept), *(tuple(row[i] for i in kept) for row in rows[1:])]
 
 
-def _short(rows: Rows) -> Rows:
-    if len(rows) - 1 <= MAX_ROWS:
+def _percent(rows: Rows, first: int) -> Rows:
+    """A table whose columns from `first` on are shares, for people."""
+    return [rows[0], *((*r[:first], *(f"{float(v):.1%}" for v in r[first:])) for r in rows[1:])]
+
+
+def _limits(policy: Mapping[str, Mapping[str, Any]]) -> Rows:
+    words = {
+        "min_side_px": "at least {:g} px, else {}",
+        "min_area_share": "at least {:g}, else {}",
+        "max_occlusion": "at most {:g}, else {}",
+        "max_truncation": "at most {:g}, else {}",
+    }
+    heads = ("class", "shorter side", "of the picture", "occlusion", "truncation", "crowds")
+    rows: Rows = [heads]
+    for name, limits in sorted(policy.items()):
+        cells = (text.format(*limits[rule]) for rule, text in words.items())
+        rows.append((name, *cells, limits["crowds"]))
+    return rows
+
+
+def _violations(validation: Mapping[str, Any]) -> Rows:
+    rules = sorted({rule for account in validation.values() for rule in account["violations"]})
+    rows: Rows = [("source", "boxes judged", "beyond a limit", "rate", *rules)]
+    for name, account in sorted(validation.items()):
+        counts = [account["violations"].get(rule, 0) for rule in rules]
+        rate = sum(counts) / max(account["judged"], 1)
+        rows.append((name, account["judged"], sum(counts), f"{rate:.1%}", *counts))
+    return rows
+
+
+def _annotators(validation: Mapping[str, Any]) -> Rows:
+    def row(source: str, name: str, boxes: int, count: int) -> tuple[Any, ...]:
+        return (source, name, boxes, count, f"{count / max(boxes, 1):.1%}")
+
+    def every() -> Iterator[tuple[Any, ...]]:
+        for source, account in sorted(validation.items()):
+            for name, found in sorted(account["annotators"].items()):
+                yield row(source, name, found["boxes"], found["violations"])
+
+    return [("source", "annotator", "boxes judged", "beyond a limit", "rate"), *every()]
+
+
+def _short(rows: Rows, most: int = MAX_ROWS) -> Rows:
+    if len(rows) - 1 <= most:
         return rows
-    rest = f"… and {len(rows) - 1 - MAX_ROWS} more rows in the CSV file"
-    return [*rows[: MAX_ROWS + 1], (rest, *[""] * (len(rows[0]) - 1))]
+    rest = f"… and {len(rows) - 1 - most} more rows in the CSV file"
+    return [*rows[: most + 1], (rest, *[""] * (len(rows[0]) - 1))]

@@ -3,7 +3,7 @@
 They keep one plain look on white, so that the same file serves the page, MLflow and slides.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,14 @@ from pocketdet.report.pictures import CLASS_COLOURS, INK
 from pocketdet.stats import HeatMap, Histogram, most_frequent
 
 MAX_SERIES = 6  # more is no picture; the CSV files have them all
+MAX_ROWS, MAX_PARTS = 4, 8  # of heat maps
+ASPECTS = (0.5, 1, 2, 4)  # height / width, of the lines on a map of sizes
 SOFT, GRID = "#5d6570", "#e2dfd8"
 
 
-def bars(groups: Sequence[str], series: dict[str, Sequence[float]], label: str, path: Path) -> None:
+def bars(
+    groups: Sequence[str], series: Mapping[str, Sequence[float]], label: str, path: Path
+) -> None:
     """Horizontal bars, stacked by series; one bar a group, largest on top.
 
     Args:
@@ -67,48 +71,114 @@ def histogram(values: Histogram, path: Path, *, log: bool, note: str = "") -> No
     _finish(figure, axes, f"{values.name}{note}", "share of the series", path, grid="both")
 
 
-def heat_maps(values: HeatMap, x_label: str, y_label: str, path: Path, *, log: bool) -> None:
-    """One map a class, each with its own scale from nothing to its largest value.
+def heat_maps(
+    parts: Mapping[str, HeatMap],
+    x_label: str,
+    y_label: str,
+    path: Path,
+    *,
+    log: bool,
+    marks: Sequence[tuple[float, float]] = (),
+) -> None:
+    """A row of maps a class, one map a part of the data, each from nothing to its largest value.
 
     Args:
-        values: What to draw; with `log` upwards, otherwise downwards as in a picture.
+        parts: What to draw, by name; with `log` upwards, otherwise downwards as in a picture.
         x_label: With unit.
         y_label: With unit.
         path: Of the PNG file.
         log: Logarithmic axes of sizes; lines of equal aspect are drawn.
+        marks: Points (x, y) to mark on the first part's maps.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    names = most_frequent(values.maps, MAX_SERIES)
-    columns = len(names) if len(names) <= 4 else 3
-    rows = -(-len(names) // columns)
-    figure = Figure(figsize=(0.8 + 2.5 * columns, 0.5 + 2.3 * rows), dpi=120, layout="constrained")
+    names = most_frequent(next(iter(parts.values())).maps, MAX_ROWS)
+    shown = list(parts.items())[:MAX_PARTS]
+    rows, columns = len(names), len(shown)
+    width, height = max(0.6 + 1.75 * columns, 4), 0.8 + 1.65 * rows
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    for n, name in enumerate(names):
-        axes = figure.add_subplot(rows, columns, n + 1)
-        grid = values.maps[name]
-        shown = np.ma.masked_equal(grid, 0)  # nothing is white, not the palest colour
-        axes.pcolormesh(values.x_edges, values.y_edges, shown, cmap="YlOrRd", vmin=0)
-        if log:
-            axes.set_xscale("log", base=2)
-            axes.set_yscale("log", base=2)
-            for axis in (axes.xaxis, axes.yaxis):
-                axis.set_major_formatter(lambda x, _: f"{x:g}")
-            low, high = values.x_edges[0], values.x_edges[-1]
-            axes.plot([low, high], [low, high], color=SOFT, lw=0.8, ls=":")
-            axes.set_ylim(values.y_edges[0], values.y_edges[-1])
-        else:
-            axes.set_ylim(1, 0)
-            for axis in (axes.xaxis, axes.yaxis):
-                axis.set_major_formatter(lambda x, _: f"{100 * x:g} %")
-        axes.set_title(name, fontsize=10, color=INK)
-        axes.tick_params(labelsize=8, colors=SOFT)
-        for side in axes.spines.values():
-            side.set_color(GRID)
+    low = _lowest(shown[0][1])
+    all_axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for row, name in enumerate(names):
+        for column, (part, values) in enumerate(shown):
+            axes = all_axes[row, column]
+            _map(axes, values, name, log)
+            if log:
+                axes.set_xlim(low[0], values.x_edges[-1])
+                axes.set_ylim(low[1], values.y_edges[-1])
+            if not values.maps[name].any():
+                axes.text(0.5, 0.5, "none", transform=axes.transAxes, ha="center", color=SOFT)
+            if column == 0 and marks:
+                axes.plot(*zip(*marks, strict=True), "+", color=INK, ms=6, mew=1.2)
+            if row == 0:
+                axes.set_title(part, fontsize=9.5, color=INK)
+            if column == 0:
+                axes.set_ylabel(name, fontsize=9.5, color=INK)
     figure.supxlabel(x_label, fontsize=9, color=SOFT)
     figure.supylabel(y_label, fontsize=9, color=SOFT)
     figure.savefig(path, metadata={"Software": None})
+
+
+def lines(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    x_label: str,
+    y_label: str,
+    path: Path,
+    *,
+    at: float,
+) -> None:
+    """Shares over a size, one line with dots a series; a vertical line says where we are.
+
+    Args:
+        series: Name -> x and y.
+        x_label: With unit.
+        y_label: Of the shares, 0 to 1.
+        path: Of the PNG file.
+        at: The configured size.
+    """
+    figure, axes = _figure(6.4, 3.6)
+    axes.axvline(at, color=SOFT, lw=1, ls=":")
+    styles = ("-", "--")
+    for n, (name, (x, y)) in enumerate(series.items()):
+        colour = _colour(n // 2)
+        axes.plot(x, y, styles[n % 2], marker="o", ms=4, lw=1.8, color=colour, label=name)
+    ticks = sorted({x for xs, _ in series.values() for x in xs})
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:g} %")
+    axes.set_ylim(0, 1.03)
+    _finish(figure, axes, x_label, y_label, path, grid="both")
+
+
+def _map(axes: Any, values: HeatMap, name: str, log: bool) -> None:
+    shown = np.ma.masked_equal(values.maps[name], 0)  # nothing is white, not the palest colour
+    axes.pcolormesh(values.x_edges, values.y_edges, shown, cmap="YlOrRd", vmin=0)
+    if log:
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log", base=2)
+        low, high = values.x_edges[0], values.x_edges[-1]
+        for aspect in ASPECTS:  # height / width
+            axes.plot([low, high], [low * aspect, high * aspect], color=SOFT, lw=0.6, ls=":")
+        axes.minorticks_off()
+        for axis, edges in ((axes.xaxis, values.x_edges), (axes.yaxis, values.y_edges)):
+            axis.set_ticks([px for px in (2, 4, 8, 16, 32, 64, 128, 256, 512) if px <= edges[-1]])
+            axis.set_major_formatter(lambda x, _: f"{x:g}")
+    else:
+        axes.set_ylim(1, 0)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_ticks([0, 0.5, 1])
+            axis.set_major_formatter(lambda x, _: f"{100 * x:g} %")
+    axes.tick_params(labelsize=8, colors=SOFT, length=2)
+    for side in axes.spines.values():
+        side.set_color(GRID)
+
+
+def _lowest(values: HeatMap) -> tuple[float, float]:
+    """Where the values of any class begin, x and y."""
+    total = np.sum(list(values.maps.values()), axis=0)
+    x, y = (int(np.argmax(total.any(axis=axis))) for axis in (0, 1))
+    return float(values.x_edges[x]), float(values.y_edges[y])
 
 
 def _figure(width: float, height: float) -> tuple[Any, Any]:

@@ -56,8 +56,37 @@ def test_sizes_are_those_at_the_input():
     assert float(all_dogs[head.index("width_q50_px")]) == 100  # 25 of 50 px, at 200
 
 
+def test_sizes_at_other_inputs_keep_the_aspect():
+    rows = stats.input_sizes(TABLE, Preprocessing((200, 100), "stretch"))
+    persons = [dict(zip(rows[0], row, strict=True)) for row in rows[1:] if row[0] == "person"]
+    assert [row["input"] for row in persons] == ["192 x 96", "200 x 100", "256 x 128", "320 x 160"]
+    assert [float(row["height_q50_px"]) for row in persons] == [72, 75, 96, 120]
+    dog = next(row for row in rows if row[0] == "dog")
+    assert dict(zip(rows[0], dog, strict=True))["from 32 px"] == "1.0000"
+
+
+def test_parts_are_the_whole_its_sources_and_its_subsets():
+    parts = stats.parts(TABLE)
+    assert list(parts) == ["all", "a", "b", "train", "val"]
+    assert parts["b"].xyxy.tolist() == [[25, 50, 50, 100]]
+    assert parts["b"].image.tolist() == [0]
+    assert (len(parts["val"].image), len(parts["val"].image_source)) == (0, 1)
+    assert len(parts["train"].image) == len(TABLE.image)
+    assert stats.coverage(parts["val"], 4).maps["person"].sum() == 0
+
+
+@pytest.mark.parametrize("resize", ["stretch", "letterbox"])
+def test_boxes_at_the_input_go_where_the_pictures_go(resize):
+    rule = Preprocessing((120, 90), resize)
+    found = TABLE.boxes_at(rule)
+    for row, image in enumerate(TABLE.image.tolist()):
+        size = DATA.images[image].size_wh
+        view = rule.view(size).boxes(TABLE.xyxy[row : row + 1].astype(np.float32), size)
+        assert found[row] == pytest.approx(view[0], abs=1e-4)
+
+
 def test_boxes_per_picture():
-    found = stats.boxes_per_picture(TABLE, bins=24)
+    found = stats.boxes_per_picture(TABLE, 24, "source")
     assert found.series["a"].tolist() == [1, 0, 1]
     assert found.series["b"].tolist() == [0, 1, 0]
     assert found.rows()[0] == ("from", "to", "a", "b")
@@ -99,7 +128,7 @@ def test_a_data_set_without_objects():
     table = stats.tabulate(data, {"a/1.jpg": "train"}, ("train",))
     assert stats.sizes(table, RULE) == stats.sizes(table, RULE)[:1]
     assert stats.coverage(table, 4).maps["dog"].sum() == 0
-    assert stats.boxes_per_picture(table, 4).series["a"].tolist() == [1]
+    assert stats.boxes_per_picture(table, 4, "source").series["a"].tolist() == [1]
 
 
 def test_most_frequent_keeps_the_order():

@@ -24,7 +24,13 @@ STAGES = {
     "split": (split, {"dataset": "dataset", "subsets": "subsets"}),
     "analyse": (
         analyse,
-        {"raw": "raw", "dataset": "dataset", "subsets": "subsets", "report": "analyse"},
+        {
+            "raw": "raw",
+            "dataset": "dataset",
+            "subsets": "subsets",
+            "validation": "validate",
+            "report": "analyse",
+        },
     ),
 }
 

@@ -29,7 +29,7 @@ def test_the_page_opens_offline_and_names_leakage(small, stages):
     stages("validate", "split", "analyse")
     page = (small / "analyse/index.html").read_text()
     assert "NO LEAKAGE" in page
-    assert "1 groups of copies" in page
+    assert "1 group of pictures that belong together" in page
     for loaded in ("http://", "https://", 'src="pictures', "<script", '<link rel="style'):
         assert loaded not in page
     first = "a_coco/images/000000.jpg"
@@ -53,6 +53,23 @@ def test_the_page_opens_offline_and_names_leakage(small, stages):
         ("b_voc/JPEGImages/000000.jpg", "yes"),
     }
     assert (small / "analyse/twins.jpg").is_file()
+
+
+def test_pictures_annotated_twice_and_boxes_beyond_a_limit_are_shown(small, stages):
+    shutil.copy(small / "raw/a_coco/images/000000.jpg", small / "raw/b_voc/JPEGImages/000000.jpg")
+    label = small / "raw/c_kitti/label_2/000003.txt"
+    label.write_text(label.read_text() + "bicycle 0 3 -10 30 20 70 50 -1 -1 -1 -1 -1 -1 -1\n")
+    stages("validate", "split", "analyse")
+    page = (small / "analyse/index.html").read_text()
+    assert "of every source and rule in turn" in page
+    assert [(r["source"], r["rule"]) for r in table(small / "validate/violations.csv")] == [
+        ("c_kitti", "max_occlusion")
+    ]
+    twice = table(small / "analyse/agreement.csv")
+    assert [(r["class"], r["source"], r["other source"], r["mean IoU"]) for r in twice] == [
+        ("bicycle", "a_coco", "b_voc", "1.000"),
+        ("person", "a_coco", "b_voc", "1.000"),
+    ]
 
 
 def test_counts_on_disk_agree_with_the_data_set(small, stages):

@@ -77,6 +77,7 @@ def test_four_formats_become_one_data_set(small, stages):
         "violations": {},
         "judged": 12,
         "annotators": {},
+        "boxes_are": None,
     }
 
 
