@@ -76,7 +76,7 @@ def train(params: Params, shards: Path, design: Path, trained: Path, report: Pat
                 live.picture(f"predictions/epoch_{epoch.epoch:03}.jpg", watch.sheet())
             ticker.rest()
         trained.mkdir()
-        weights.save(model, trained / "weights.safetensors")
+        weights.save(model, trained / "weights.safetensors", spec.classes)
         live.weights(trained / "weights.safetensors")
     report.mkdir()
     (report / "history.csv").write_text(history.to_csv(epochs))
