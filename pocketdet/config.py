@@ -250,6 +250,8 @@ class Train(Section):
     box_weight: Positive
     distance_weight: Annotated[float, Field(ge=0)]
     checkpoint_every: Count
+    validate_every: Count
+    validate_images: Count
 
 
 class Evaluate(Section):

@@ -19,7 +19,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ from tasks.tags import PARENT, RECORDED, RESULT, SOURCE, TRAINING, WEIGHTS, orig
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+    from PIL.Image import Image
 
 EXPERIMENT = "pocketdet"
 
@@ -54,10 +55,22 @@ class TrainingRun:
     def epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Record an epoch's metrics; they are on disk, and if possible in MLflow, on return."""
         time_ms = self._record.add_epoch(epoch, metrics)
-        if time_ms is not None and self._live:
-            store, run_id = self._live
+        if time_ms is not None:
+            self._send(lambda store, run: store.metrics(run, [(epoch, time_ms, dict(metrics))]))
+
+    def picture(self, name: str, picture: "Image") -> None:
+        """Keep an artifact of this name; it is uploaded now if possible, else at the end."""
+        path = self._record.folder / "artifacts" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path, quality=88)
+        place = name.rpartition("/")[0]
+        self._send(lambda store, run: store.client.log_artifact(run, str(path), place))
+
+    def _send(self, action: "Callable[[Store, str], None]") -> None:
+        if self._live:
             try:
-                store.metrics(run_id, [(epoch, time_ms, dict(metrics))])
+                with answering():
+                    action(*self._live)
             except TrackingError as error:
                 _say_waiting(error)
                 self._live = None
@@ -92,8 +105,7 @@ def training_run(key: str, params: Params, inputs: Mapping[str, str]) -> Iterato
     try:
         yield run
     except BaseException:
-        if live:
-            live[0].stop(live[1], "FAILED")
+        run._send(lambda store, run_id: store.client.set_terminated(run_id, "FAILED"))
         raise
     if not run._weights:
         raise RuntimeError("training_run: call weights() before it ends")
@@ -217,14 +229,6 @@ class Store:
             for start in range(0, len(points), 900):
                 self.client.log_batch(run_id, metrics=points[start : start + 900])
 
-    def stop(self, run_id: str, status: str) -> None:
-        """End a run early; best effort, as something else went wrong already."""
-        try:
-            with answering():
-                self.client.set_terminated(run_id, status)
-        except TrackingError as error:
-            _say_waiting(error)
-
     def upload(self, record: spool.Record) -> None:
         """Bring a record into its run and forget it; safe to repeat after a break anywhere."""
         with answering(), spool.lock("mlflow"):
@@ -246,20 +250,19 @@ class Store:
     def _upload_training(self, record: spool.Record) -> str:
         weights, ended_ms = record.ended() or ("", record.created_ms)
         runs = self._runs(TRAINING, record.key)
-        same = [r for r in runs if r.data.tags.get(WEIGHTS) == weights]
-        if same:
+        if same := [r for r in runs if r.data.tags.get(WEIGHTS) == weights]:
             return str(same[0].info.run_id)
         unfinished = [r for r in runs if WEIGHTS not in r.data.tags]
         run_id = unfinished[0].info.run_id if unfinished else self._create(record)
         self._describe(run_id, record)
         self.metrics(run_id, record.epochs())
+        self._artifacts(run_id, record)
         self.client.set_terminated(run_id, "FINISHED", ended_ms)
         self.client.set_tag(run_id, WEIGHTS, weights)  # last: it means complete
         return str(run_id)
 
     def _upload_result(self, record: spool.Record) -> str:
-        runs = self._runs(RESULT, record.key)
-        if runs and RECORDED in runs[0].data.tags:
+        if (runs := self._runs(RESULT, record.key)) and RECORDED in runs[0].data.tags:
             return str(runs[0].info.run_id)
         if runs:
             run_id = runs[0].info.run_id
@@ -276,9 +279,7 @@ class Store:
             self.client.set_tag(run_id, RESULT, record.key)
         self._describe(run_id, record)
         self.metrics(run_id, [(0, record.created_ms, record.metrics)])
-        artifacts = record.folder / "artifacts"
-        if artifacts.is_dir():
-            self.client.log_artifacts(run_id, str(artifacts))
+        self._artifacts(run_id, record)
         self.client.set_terminated(run_id, "FINISHED")
         self.client.set_tag(run_id, RECORDED, "true")  # last: it means complete
         return str(run_id)
@@ -295,6 +296,10 @@ class Store:
             self.experiment, record.created_ms, tags, f"{record.kind}-{record.key[:8]}"
         )
         return str(run.info.run_id)
+
+    def _artifacts(self, run_id: str, record: spool.Record) -> None:
+        if (folder := record.folder / "artifacts").is_dir():
+            self.client.log_artifacts(run_id, str(folder))
 
     def _describe(self, run_id: str, record: spool.Record) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag, Param, RunTag

@@ -35,6 +35,7 @@ def train(params: Params, shards: Path, design: Path, trained: Path, report: Pat
     from pocketdet.training import history
     from pocketdet.training.learner import Learner
     from pocketdet.training.loop import Epoch, fit
+    from pocketdet.training.watch import Watch
 
     keras.utils.set_random_seed(params.seed)
     tf.config.experimental.enable_op_determinism()
@@ -57,21 +58,25 @@ def train(params: Params, shards: Path, design: Path, trained: Path, report: Pat
         f"arrays from {spec.weights!r}; {len(learning)} photos, {schedule.steps} steps"
     )
     learner = Learner(model, spec, schedule)
+    watch = Watch(spec, watching, section.validate_images)
     inputs = {"shards": manifest["sha256"]} | {
         name: subset["sha256"] for name, subset in manifest["subsets"].items()
     }
     epochs: list[Epoch] = []
     with tracking.training_run(key, params, inputs) as live:
         ticker = _Ticker(schedule)
-        for epoch, pace in fit(learner, schedule, learning, watching, checkpoint, ticker.step):
+        arguments = (learner, schedule, learning, watching, watch, checkpoint, ticker.step)
+        for epoch, pace in fit(*arguments):
             epochs.append(epoch)
             speed = {} if pace is None else {"images_per_s": pace.images_per_s}
             numbers = {k: v for k, v in asdict(epoch).items() if isinstance(v, float)}
             live.epoch(epoch.epoch, numbers | speed)
             say(history.line(epoch, section.epochs, pace))
+            if pace is not None and epoch.val_AP is not None:
+                live.picture(f"predictions/epoch_{epoch.epoch:03}.jpg", watch.sheet())
             ticker.rest()
         trained.mkdir()
-        weights.save(model, trained / "weights.safetensors")
+        weights.save(model, trained / "weights.safetensors", spec.classes)
         live.weights(trained / "weights.safetensors")
     report.mkdir()
     (report / "history.csv").write_text(history.to_csv(epochs))

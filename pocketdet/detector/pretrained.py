@@ -8,7 +8,8 @@ rgb / 127.5 - 1. Both nets here get the first, the one of `Preprocessing`: for M
 values differ by at most 0.008 of 1, which training absorbs and which keeps one rule everywhere.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 _CHOICES = "design.weights: imagenet | none | path of a .safetensors file"
+_SCORES = re.compile(r"(head_scores|scores_\d+)/(kernel|bias)$")  # the layers that give scores
 _TORCH = {
     "gamma": "weight",
     "beta": "bias",
@@ -42,7 +44,8 @@ def initialise(model: "keras.Model", spec: NetSpec) -> int:
 
     Returns:
         How many of the net's weights were set. With `imagenet` these are the backbone's. From a
-        file they are all that have the same name and shape, the whole backbone at least.
+        file they are all that have the same name and shape, the whole backbone at least, and the
+        rows of those classes that both nets have, found by their names.
 
     Raises:
         WeightsError: They are not installed, not downloadable, or do not fit.
@@ -50,7 +53,8 @@ def initialise(model: "keras.Model", spec: NetSpec) -> int:
     if spec.weights == "none":
         return 0
     if spec.weights != "imagenet":
-        arrays: Arrays = weights.read(Path(spec.weights))
+        path = Path(spec.weights)
+        arrays: Arrays = _of_classes(weights.read(path), weights.classes(path), model, spec)
     elif (backbone := BACKBONES[spec.backbone]).naming == "torch":
         arrays = _from_package(backbone)
     else:
@@ -161,6 +165,32 @@ def _downloaded(backbone: Backbone, width: float) -> dict[str, npt.NDArray[Any]]
             f"them ({error}); go online once, or choose {_CHOICES}"
         ) from error
     return from_keras(theirs, keras_names(backbone))
+
+
+def _of_classes(
+    arrays: Arrays, theirs: Sequence[str], model: "keras.Model", spec: NetSpec
+) -> Arrays:
+    """The arrays of an earlier net, those of its class scores made for the classes of this one.
+
+    Where both have a class its rows are taken; a new class keeps the fresh rows.
+    """
+    if not theirs or tuple(theirs) == spec.classes:
+        return arrays
+    made = dict(arrays)
+    shared = [(i, theirs.index(name)) for i, name in enumerate(spec.classes) if name in theirs]
+    for variable in model.weights:
+        array = arrays.get(variable.path)
+        if array is None or not _SCORES.match(variable.path):
+            continue
+        fresh = variable.numpy().reshape(*variable.shape[:-1], -1, len(spec.classes))
+        if array.shape != (*variable.shape[:-1], fresh.shape[-2] * len(theirs)):
+            del made[variable.path]  # another head: nothing of it fits
+            continue
+        earlier = array.reshape(*array.shape[:-1], -1, len(theirs))
+        for ours, other in shared:
+            fresh[..., ours] = earlier[..., other]
+        made[variable.path] = fresh.reshape(variable.shape)
+    return made
 
 
 def _shape(arrays: Arrays, path: str) -> tuple[int, ...] | None:

@@ -1,5 +1,7 @@
 """Weights of a Keras model as a safetensors file: plain arrays by path, no code, same bytes."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +13,19 @@ from pocketdet.errors import WeightsError
 if TYPE_CHECKING:
     import keras
 
+CLASSES = "classes"  # key of the file's metadata
 
-def save(model: "keras.Model", path: Path) -> None:
-    """Write all weights, BatchNorm's statistics among them."""
+
+def save(model: "keras.Model", path: Path, classes: Sequence[str]) -> None:
+    """Write all weights, BatchNorm's statistics among them, and the classes of the scores.
+
+    A later net of other classes finds the rows of those that it shares; see `pretrained`.
+    """
     from safetensors.numpy import save
 
     # Not `save_file`: its files can be read by their owner alone.
-    path.write_bytes(save({v.path: np.ascontiguousarray(v.numpy()) for v in model.weights}))
+    arrays = {v.path: np.ascontiguousarray(v.numpy()) for v in model.weights}
+    path.write_bytes(save(arrays, {CLASSES: json.dumps(list(classes), ensure_ascii=False)}))
 
 
 def read(path: Path) -> dict[str, npt.NDArray[np.float32]]:
@@ -34,6 +42,21 @@ def read(path: Path) -> dict[str, npt.NDArray[np.float32]]:
     except FileNotFoundError:
         raise WeightsError(f"{path}: weights file not found") from None
     except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: no whole safetensors file ({error})") from error
+
+
+def classes(path: Path) -> tuple[str, ...]:
+    """The classes that `save` was told, in the order of their numbers; none if it was not.
+
+    Raises:
+        WeightsError: As `read`.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            return tuple(map(str, json.loads((file.metadata() or {}).get(CLASSES, "[]"))))
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise WeightsError(f"{path}: no whole safetensors file ({error})") from error
 
 

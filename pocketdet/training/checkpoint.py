@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pocketdet.errors import TrainingError
 
 FILE = "state.safetensors"
+BATCH = "broken_batch.npz"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,17 @@ class Checkpoint:
         for name, variable in state.items():
             variable.assign(arrays[name])
         return notes
+
+    def keep(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Path:
+        """Write the arrays of a batch that broke the training beside the state, for people.
+
+        Returns:
+            The file, one .npz; each new one replaces the last.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / BATCH
+        np.savez(path, **arrays)  # type: ignore[arg-type]
+        return path
 
     def remove(self) -> None:
         """Delete the folder if it is there."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pocketdet.training.loop import COLUMNS, Epoch, Pace
 
-SLOW_INPUT = 0.1  # share of the time spent waiting for pictures that is worth a word
+SLOW_INPUT = 0.1  # share of the time spent waiting for pictures that makes the input the bottleneck
 
 
 def to_csv(history: Sequence[Epoch]) -> str:
@@ -17,6 +17,7 @@ def to_csv(history: Sequence[Epoch]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for epoch in history:
+        # None becomes an empty cell.
         writer.writerow(f"{v:.6g}" if isinstance(v, float) else v for v in astuple(epoch))
     return text.getvalue()
 
@@ -28,13 +29,15 @@ def line(epoch: Epoch, epochs: int, pace: Pace | None) -> str:
         f"(class {epoch.class_loss:.3f}, box {epoch.box_loss:.3f})  val {epoch.val_loss:.3f}  "
         f"lr {epoch.learning_rate:.1e}"
     )
+    if epoch.val_AP is not None and epoch.val_AP50 is not None:
+        text += f"  val AP {epoch.val_AP:.3f}, AP50 {epoch.val_AP50:.3f}"
     if pace is None:
         return f"{text}  (from the checkpoint)"
     minutes, seconds = divmod(round(pace.seconds_left), 60)
     text += f"  {pace.images_per_s:.1f} images/s  {minutes}:{seconds:02} left"
     if pace.waiting > SLOW_INPUT:
-        text += f"  (waiting for pictures {pace.waiting:.0%} of the time)"
-    return text
+        return f"{text}  (bottleneck: input, waiting {pace.waiting:.0%} of the time)"
+    return f"{text}  (bottleneck: compute)"
 
 
 def draw(history: Sequence[Epoch], path: Path) -> None:

@@ -1,6 +1,5 @@
 """One step of learning, and one of validation: the only file that knows the backend's gradients."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -60,14 +59,16 @@ class Learner:
         rates = np.array([schedule.learning_rate(step), schedule.backbone_rate(step)], np.float32)
         ages = np.array([step, max(step - schedule.frozen_steps, 0)], np.float32)
         decay = np.float32(schedule.ema_decay(step))
-        *losses, norm = _call(self._steps[phase], *trimmed(batch), rates, ages, decay)
+        numbers = _call(self._steps[phase], *trimmed(batch), rates, ages, decay)
+        *losses, norm = map(float, numbers)
         return Losses(*losses), norm
 
-    def validate(self, batch: Batch) -> Losses:
-        """Losses of a batch with the weights as they are, nothing learnt."""
+    def validate(self, batch: Batch) -> tuple[Losses, dict[str, Any]]:
+        """Losses and outputs of a batch with the weights as they are, nothing learnt."""
         if self._validate is None:
             self._validate = self._compiled_validation()
-        return Losses(*_call(self._validate, *trimmed(batch)))
+        losses, outputs = _call(self._validate, *trimmed(batch))
+        return Losses(*map(float, losses)), {name: v.numpy() for name, v in outputs.items()}
 
     def state(self) -> dict[str, Any]:
         """All that the next step depends on, by name; the variables themselves."""
@@ -120,9 +121,9 @@ class Learner:
         import tensorflow as tf
         from keras import ops
 
-        def validate(images: Any, boxes: Any, labels: Any, ignore: Any) -> Losses:
+        def validate(images: Any, boxes: Any, labels: Any, ignore: Any) -> tuple[Losses, Any]:
             outputs = self.model(ops.cast(images, "float32"), training=False)
-            return self._loss(outputs, boxes, labels, ignore)
+            return self._loss(outputs, boxes, labels, ignore), outputs
 
         return tf.function(validate, jit_compile=False, input_signature=self._signature())
 
@@ -153,11 +154,11 @@ def _is_frozen(path: str, settings: Train) -> bool:
     return stage is not None and stage < settings.frozen_stages and settings.frozen_stages > 0
 
 
-def _call(function: Any, *arguments: Any) -> Sequence[float]:
+def _call(function: Any, *arguments: Any) -> Any:
     import tensorflow as tf
 
     try:
-        return [float(x) for x in function(*map(tf.convert_to_tensor, arguments))]
+        return function(*map(tf.convert_to_tensor, arguments))
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise TrainingError(
             "not enough memory for a batch; lower train.batch (or design.input_wh) in params.yaml"

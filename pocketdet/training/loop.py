@@ -4,14 +4,17 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from pocketdet.batches import Batches
+from pocketdet.detector.losses import Losses
 from pocketdet.errors import TrainingError
 from pocketdet.training.checkpoint import Checkpoint
 from pocketdet.training.learner import Learner
 from pocketdet.training.schedule import Schedule
+from pocketdet.training.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class Epoch:
         val_class_loss: `class_loss` there.
         val_box_loss: `box_loss` there.
         val_distance_loss: `distance_loss` there.
+        val_AP: COCO's AP, 0..1, of the averaged weights on `train.validate_images` pictures of the
+            validation subset; None (empty in the file) where it was not measured.
+        val_AP50: The same at IoU 0.5.
     """
 
     epoch: int
@@ -47,6 +53,8 @@ class Epoch:
     val_class_loss: float
     val_box_loss: float
     val_distance_loss: float
+    val_AP: float | None
+    val_AP50: float | None
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,8 @@ class Pace:
     seconds_left: float
 
 
+EXPLODED = 1e5  # a loss that starts at some tens and is above this will not come back
+
 COLUMNS = tuple(field.name for field in fields(Epoch))
 
 
@@ -72,6 +82,7 @@ def fit(
     schedule: Schedule,
     train: Batches,
     val: Batches,
+    watch: Watch,
     checkpoint: Checkpoint,
     on_step: Callable[[int], None] = lambda done: None,
 ) -> Iterator[tuple[Epoch, Pace | None]]:
@@ -82,6 +93,7 @@ def fit(
         schedule: Phases and rates.
         train: Pictures to learn from.
         val: Pictures to watch by; nothing depends on them.
+        watch: Scores the net on some of them, every `train.validate_every` epochs and at the end.
         checkpoint: Where the state is kept meanwhile. The caller removes it when the result is
             safe.
         on_step: Called after each step with the number of steps done.
@@ -101,10 +113,13 @@ def fit(
     for epoch in range(len(history), settings.epochs):
         started = time.monotonic()
         mosaic = epoch < settings.mosaic_until * settings.epochs
-        rows, waited = _epoch(learner, schedule, train, epoch, mosaic, on_step)
+        rows, waited = _epoch(learner, schedule, train, epoch, mosaic, checkpoint, on_step)
         learnt = time.monotonic() - started
         learner.average.swap_in()
-        record = _record(epoch, schedule, rows, _validation(learner, val))
+        due = (epoch + 1) % settings.validate_every == 0 or epoch + 1 == settings.epochs
+        losses = _validation(learner, val, watch if due else None)
+        ap = watch.ap() if due else (None, None)
+        record = _record(epoch, schedule, rows, losses, ap)
         history.append(record)
         took = time.monotonic() - started
         yield (
@@ -127,6 +142,7 @@ def _epoch(
     train: Batches,
     epoch: int,
     mosaic: bool,
+    checkpoint: Checkpoint,
     on_step: Callable[[int], None],
 ) -> tuple[list[tuple[float, ...]], float]:
     """Losses and gradient norm of each step, and the seconds spent waiting for pictures."""
@@ -136,11 +152,12 @@ def _epoch(
         waited += time.monotonic() - asked
         step = epoch * schedule.steps_per_epoch + i
         losses, norm = learner.learn(step, batch)
-        if not all(map(math.isfinite, (*losses, norm))):
+        if not all(map(math.isfinite, (*losses, norm))) or losses.total > EXPLODED:
+            saved = checkpoint.keep(batch._asdict())
             raise TrainingError(
                 f"epoch {epoch + 1}, step {i + 1}: the loss is {losses.total}, the gradient's norm "
                 f"{norm}; lower train.learning_rate or train.clip_norm, or look at the pictures of "
-                f"this batch: {', '.join(train.names(epoch, i))}"
+                f"this batch (kept in {saved}): {', '.join(train.names(epoch, i))}"
             )
         rows.append((*losses, norm))
         on_step(step + 1)
@@ -148,11 +165,17 @@ def _epoch(
     return rows, waited
 
 
-def _validation(learner: Learner, val: Batches) -> tuple[float, ...]:
-    """Mean losses, each batch weighted by its pictures."""
-    batches = [val.batch(0, i) for i in range(val.steps)]
-    rows = np.array([learner.validate(batch) for batch in batches])
-    means = np.average(rows, axis=0, weights=[len(batch.images) for batch in batches])
+def _validation(learner: Learner, val: Batches, watch: Watch | None) -> tuple[float, ...]:
+    """Mean losses, each batch weighted by its pictures; on the way the outputs are watched."""
+    rows: list[Losses] = []
+    sizes: list[int] = []
+    for batch in val.prefetch(0):
+        losses, outputs = learner.validate(batch)
+        if watch:
+            watch.add(sum(sizes), batch, outputs)
+        rows.append(losses)
+        sizes.append(len(batch.images))
+    means = np.average(np.array(rows), axis=0, weights=sizes)
     return tuple(means.tolist())
 
 
@@ -161,14 +184,11 @@ def _record(
     schedule: Schedule,
     rows: list[tuple[float, ...]],
     val: tuple[float, ...],
+    ap: tuple[float | None, float | None],
 ) -> Epoch:
     last = (epoch + 1) * schedule.steps_per_epoch - 1
     means = np.mean(rows, axis=0).tolist()  # losses, then the norm
-    return Epoch(
-        epoch + 1,
-        last + 1,
-        schedule.phase(last),
-        schedule.learning_rate(last),
-        *means,
-        *val,
-    )
+    values: list[Any] = [
+        epoch + 1, last + 1, schedule.phase(last), schedule.learning_rate(last), *means, *val, *ap
+    ]  # fmt: skip
+    return Epoch(**dict(zip(COLUMNS, values, strict=True)))

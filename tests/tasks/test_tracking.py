@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import REPOSITORY, environment
+from PIL import Image as PIL
 from servers import background, free_port, wait_for
 
 from tasks import params as params_file
@@ -58,6 +59,7 @@ def train(key=KEY, weights="weights", epochs=(1, 2, 3)):
     with tracking.training_run(key, PARAMS, INPUTS) as run:
         for epoch in epochs:
             run.epoch(epoch, {"loss": 1 / epoch, "val/AP50": epoch / 10})
+        run.picture("predictions/last.jpg", PIL.new("RGB", (8, 8)))
         run.weights(Path(weights))
 
 
@@ -97,6 +99,7 @@ def test_training_and_result_share_a_run(project):
     assert json.loads(digests["test"].source) == {"sha256": INPUTS["test"]}
     page = project / "mlartifacts" / run.info.run_id / "artifacts/report/index.html"
     assert page.read_text() == "<p>report</p>"
+    assert (page.parents[1] / "predictions/last.jpg").stat().st_size > 100
     assert (project / "mlflow.db").exists()
     assert spool.waiting() == []
 

@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from pocketdet.detector import net, weights
-from pocketdet.detector.spec import Level, NetSpec
+from pocketdet.detector import anchor_free, decode, net, weights
+from pocketdet.detector.spec import BINS, Level, NetSpec
 from pocketdet.detector.ssdlite import PRIOR
 
 
@@ -30,6 +30,38 @@ def test_a_fresh_net_says_the_prior_everywhere():
     for name, value in outputs.items():
         expected = PRIOR if name.startswith("scores") else 0.5
         np.testing.assert_allclose(keras.ops.sigmoid(value), expected, rtol=0.1)
+
+
+def free_spec(**changes):
+    return spec_of(levels=tuple(Level(s, ()) for s in (8, 16, 32)), head="anchor_free", **changes)
+
+
+def test_an_anchor_free_head_predicts_once_a_cell():
+    model = net.build(free_spec(), batch=2)
+    assert {name: tuple(t.shape) for name, t in model.output.items()} == {
+        "scores_8": (2, 8, 12, 3), "scores_16": (2, 4, 6, 3), "scores_32": (2, 2, 3, 3),
+        "boxes_8": (2, 8, 12, 4 * BINS), "boxes_16": (2, 4, 6, 4 * BINS),
+        "boxes_32": (2, 2, 3, 4 * BINS),
+    }  # fmt: skip
+
+
+def test_its_levels_share_every_kernel_and_no_statistics():
+    paths = [v.path for v in net.build(free_spec()).weights if v.path.startswith("head_")]
+    kernels = [path for path in paths if path.endswith("kernel")]
+    assert len(kernels) == 2 * (2 + 1 + 1)  # two branches: a block's two, the last, the predictor
+    means = {path for path in paths if path.endswith("moving_mean")}
+    assert len(means) == 2 * 3 * 3
+    assert {path.split("/")[0].split("_")[-2] for path in means} == {"8", "16", "32"}
+
+
+def test_a_fresh_anchor_free_net_says_the_prior_and_boxes_of_some_cells():
+    spec = free_spec()
+    outputs = net.build(spec)(np.full((1, 64, 96, 3), 127, np.float32))
+    boxes, scores = decode.candidates({n: np.asarray(v) for n, v in outputs.items()}, spec)
+    np.testing.assert_allclose(scores, anchor_free.PRIOR, rtol=0.1)
+    strides = decode.anchors(spec)[:, 2:]
+    sizes = (boxes[:, 2:] - boxes[:, :2]) / strides
+    assert ((sizes > 3) & (sizes < 6)).all()
 
 
 def test_what_lies_behind_the_last_level_is_left_out():
@@ -66,7 +98,7 @@ def test_load_builds_the_net_of_the_design_with_the_trained_weights(tmp_path):
     spec = spec_of()
     spec.save(tmp_path / "net.json")
     trained = net.build(spec)
-    weights.save(trained, tmp_path / "weights.safetensors")
+    weights.save(trained, tmp_path / "weights.safetensors", spec.classes)
     loaded = net.load(tmp_path, tmp_path, batch=1)
     assert loaded.input.shape[0] == 1
     picture = np.random.default_rng(0).uniform(0, 255, (1, 64, 96, 3)).astype(np.float32)

@@ -137,10 +137,35 @@ def test_none_changes_nothing():
     assert all(map(np.array_equal, before, model.get_weights()))
 
 
+@pytest.mark.parametrize("head", ["ssdlite", "anchor_free"])
+def test_the_rows_of_classes_that_stay_are_reused(tmp_path, head):
+    def spec(choice, *classes):
+        shapes = ((16.0, 16.0), (16.0, 32.0)) if head == "ssdlite" else ()
+        changes = {"classes": classes, "levels": (Level(8, shapes),), "head": head}
+        return replace(spec_of("mobilenet_v2", 0.35, choice), **changes)
+
+    earlier, path = spec("none", "cat", "dog"), tmp_path / "earlier.safetensors"
+    model = net.build(earlier)
+    for variable in model.weights:
+        variable.assign(np.random.default_rng(0).normal(size=variable.shape))
+    weights.save(model, path, earlier.classes)
+    later = spec(str(path), "horse", "dog", "cat")
+    fresh, filled = net.build(later), net.build(later)
+    filled.set_weights(fresh.get_weights())
+    assert pretrained.initialise(filled, later) == len(filled.weights)
+    name = "head_scores" if head == "anchor_free" else "scores_8"
+    for part in range(2):  # kernel, bias
+        was, new, now = (m.get_layer(name).get_weights()[part] for m in (model, fresh, filled))
+        was = was.reshape(*was.shape[:-1], -1, 2)
+        new, now = (array.reshape(*array.shape[:-1], -1, 3) for array in (new, now))
+        np.testing.assert_array_equal(now[..., [2, 1]], was)
+        np.testing.assert_array_equal(now[..., 0], new[..., 0])
+
+
 def test_a_file_of_an_earlier_net_fills_what_fits_and_must_hold_the_whole_backbone(tmp_path):
     earlier = net.build(spec_of("mobilenet_v2", 0.35, "none"))
     path = tmp_path / "earlier.safetensors"
-    weights.save(earlier, path)
+    weights.save(earlier, path, ("a",))
     spec = spec_of("mobilenet_v2", 0.35, str(path), channels=16)  # another neck, the same backbone
     model = net.build(spec)
     filled = pretrained.initialise(model, spec)

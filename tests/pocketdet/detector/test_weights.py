@@ -13,12 +13,13 @@ def tiny(units=3, name="dense"):
 
 def test_round_trip_is_exact_and_the_bytes_are_the_same(tmp_path):
     model, other = tiny(), tiny()
-    weights.save(model, tmp_path / "a")
+    weights.save(model, tmp_path / "a", ("a", "é"))
     weights.load(other, tmp_path / "a")
     for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    weights.save(other, tmp_path / "b")
+    weights.save(other, tmp_path / "b", ("a", "é"))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert weights.classes(tmp_path / "a") == ("a", "é")
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_round_trip_is_exact_and_the_bytes_are_the_same(tmp_path):
     ],
 )
 def test_weights_of_another_net_are_refused_and_nothing_changes(tmp_path, other, message):
-    weights.save(tiny(), tmp_path / "file")
+    weights.save(tiny(), tmp_path / "file", ("a", "é"))
     before = other.get_weights()
     with pytest.raises(WeightsError, match=message):
         weights.load(other, tmp_path / "file")
@@ -40,7 +41,7 @@ def test_weights_of_another_net_are_refused_and_nothing_changes(tmp_path, other,
 def test_a_missing_or_cut_file_says_so(tmp_path):
     with pytest.raises(WeightsError, match="not found"):
         weights.read(tmp_path / "none")
-    weights.save(tiny(), tmp_path / "file")
+    weights.save(tiny(), tmp_path / "file", ("a", "é"))
     (tmp_path / "cut").write_bytes((tmp_path / "file").read_bytes()[:-5])
     with pytest.raises(WeightsError, match="no whole safetensors file"):
         weights.read(tmp_path / "cut")

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,21 @@ def test_says_how_boxes_are_coded(contract: Contract, tmp_path: Path) -> None:
     assert raw["box_coding"]["centre_variance"] == 0.1
     assert "sigmoid" in raw["box_coding"]["rule"]
     assert raw["preprocessing"]["mean"] == 127.0
+
+
+def test_an_anchor_free_net_has_its_own_coding(contract: Contract, tmp_path: Path) -> None:
+    cells = tuple(replace(level, anchors_wh=()) for level in contract.net.levels)
+    free = replace(contract.net, head="anchor_free", levels=cells)
+    replace(contract, net=free, box_coding=coding_of(free)).save(tmp_path / "contract.json")
+    raw = json.loads((tmp_path / "contract.json").read_text())
+    assert raw["box_coding"]["bins"] == 16
+    assert Contract.load(tmp_path / "contract.json").box_coding == coding_of(free)
+    raw["net"]["head"] = "ssdlite"
+    (tmp_path / "contract.json").write_text(json.dumps(raw))
+    with pytest.raises(BundleError) as refusal:
+        Contract.load(tmp_path / "contract.json")
+    assert "0 anchors of stride 8 with an ssdlite head" in str(refusal.value)
+    assert "box_coding" in str(refusal.value)
 
 
 def test_an_unknown_variant_lists_the_known(contract: Contract) -> None:

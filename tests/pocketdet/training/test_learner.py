@@ -81,7 +81,9 @@ def test_four_pictures_are_soon_learnt(trained):
 def test_validation_learns_nothing(trained):
     learner, _, _ = trained
     before = {name: v.numpy() for name, v in learner.state().items()}
-    learner.validate(batch())
+    losses, outputs = learner.validate(batch())
+    assert losses.total > 0
+    assert {n: v.shape[1:] for n, v in outputs.items()} == SPEC.outputs()
     assert not moved(before, {name: v.numpy() for name, v in learner.state().items()})
 
 

@@ -18,11 +18,20 @@ from pocketdet.training.checkpoint import Checkpoint
 from pocketdet.training.learner import Learner
 from pocketdet.training.loop import fit
 from pocketdet.training.schedule import Schedule
+from pocketdet.training.watch import Watch
 
 FIELDS = yaml.safe_load((Path(__file__).resolve().parents[3] / "params.yaml").read_text())
 RECIPE = Augment(**FIELDS["augment"])
 SETTINGS = Train(
-    **{**FIELDS["train"], "batch": 4, "epochs": 3, "frozen_epochs": 1, "warmup_steps": 1}
+    **{
+        **FIELDS["train"],
+        "batch": 4,
+        "epochs": 3,
+        "frozen_epochs": 1,
+        "warmup_steps": 1,
+        "validate_every": 2,
+        "validate_images": 3,
+    }
 )
 SPEC = NetSpec(
     "mobilenet_v2", 0.35, "imagenet", 8, 0, (32, 32), ("a",), (Level(8, ((12.0, 12.0),)),)
@@ -52,7 +61,8 @@ def start(folder, checkpoint, settings=SETTINGS, on_step=lambda done: None):
     train = Batches(folder, "train", RECIPE, settings.batch, 0)
     val = Batches(folder, "val", None, settings.batch, 0)
     model, schedule = net.build(SPEC), Schedule(settings, train.steps)
-    return model, fit(Learner(model, SPEC, schedule), schedule, train, val, checkpoint, on_step)
+    learner, watch = Learner(model, SPEC, schedule), Watch(SPEC, val, settings.validate_images)
+    return model, fit(learner, schedule, train, val, watch, checkpoint, on_step)
 
 
 class Killed(BaseException):
@@ -82,6 +92,9 @@ def test_every_epoch_is_recorded(undisturbed):
     for h in history:
         assert h.loss == pytest.approx(h.class_loss + SETTINGS.box_weight * h.box_loss, rel=1e-5)
         assert np.isfinite([h.grad_norm, h.val_loss, h.val_class_loss, h.val_box_loss]).all()
+    measured = [(h.val_AP, h.val_AP50) for h in history]
+    assert measured[0] == (None, None)
+    assert all(0 <= ap <= ap50 <= 1 for ap, ap50 in measured[1:])  # every second, and the last
 
 
 def test_killed_and_started_again_it_ends_with_the_same_bytes(folder, tmp_path, undisturbed):
@@ -107,3 +120,6 @@ def test_a_loss_that_explodes_names_the_pictures_and_the_remedy(folder, tmp_path
     _, training = start(folder, Checkpoint(tmp_path), wild)
     with pytest.raises(TrainingError, match=r"lower train.learning_rate .*: \d.png, \d.png"):
         list(training)
+    with np.load(tmp_path / "broken_batch.npz") as kept:
+        assert kept["images"].shape == (4, 32, 32, 3)
+        assert kept["labels"].max() == 0
