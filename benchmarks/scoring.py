@@ -66,7 +66,9 @@ def main() -> None:
     ratios: list[tuple[float, float]] = []
     for turn in range(arguments.turns):
         expected, alone = timed("pycocotools, 12 numbers", lambda: reference(truth, rows))
-        matched, ours = timed("pocketdet, all but the bootstrap", lambda: everything(dataset, found))
+        matched, ours = timed(
+            "pocketdet, all but the bootstrap", lambda: everything(dataset, found)
+        )
         ratios.append((ours[0] / alone[0], ours[1] / alone[1]))
         print(f"turn {turn + 1}: ratio {ratios[-1][0]:.2f} in processor time")
     by_processor, by_clock = (sorted(each)[len(ratios) // 2] for each in zip(*ratios, strict=True))

@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from pocketdet.errors import ParamsError
-from pocketdet.slices import Expression, by_source, parse
+from pocketdet.slices import BOX_ATTRIBUTES, IMAGE_ATTRIBUTES, Expression, by_source, parse
 
 COLUMNS = {
     "source": np.asarray(["a", "b", "b"]),
@@ -84,3 +86,9 @@ def test_each_source_is_a_slice_where_there_are_several() -> None:
     named = by_source(["b", "a", "b"])
     assert [each.name for each in named] == ["source_a", "source_b"]
     assert named[1].truth(COLUMNS, 3).yes.tolist() == [False, True, True]
+
+
+def test_the_guide_names_every_attribute() -> None:
+    guide = (Path(__file__).parents[2] / "docs/slices.md").read_text()
+    for name, meaning in {**IMAGE_ATTRIBUTES, **BOX_ATTRIBUTES}.items():
+        assert f"| `{name}` | {meaning} |" in guide
