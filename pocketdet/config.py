@@ -254,13 +254,34 @@ class Train(Section):
     validate_images: Count
 
 
+Detected = Annotated[int, Field(ge=1, le=1000, strict=True)]
+
+
+class Operating(Section):
+    """What the operating point has to keep on val, and what it may be chosen from."""
+
+    rule: Literal["precision", "false_alarms", "f_beta"]
+    target: Positive
+    thresholds: Literal["per_class", "shared"]
+    nms_iou: Annotated[tuple[Share, ...], Field(min_length=1)]
+    max_detections: Annotated[tuple[Detected, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _precision_is_a_share(self) -> Self:
+        if self.rule == "precision" and self.target > 1:
+            raise ValueError(f"target: a precision of {self.target:g}, must be at most 1")
+        return self
+
+
 class Evaluate(Section):
-    """Scoring and the operating point."""
+    """Scoring, its uncertainty and the operating point."""
 
     score_min: Share
     nms_iou: Share
-    max_detections: Annotated[int, Field(ge=1, le=1000, strict=True)]
-    target_precision: Share
+    max_detections: Detected
+    resamples: Annotated[int, Field(ge=0, le=100_000, strict=True)]
+    slices: dict[Name, str]
+    operating_point: Operating
     pictures: Natural
 
 

@@ -1,6 +1,6 @@
 """From photos to detections through any runtime: one way for evaluation, checks and `detect`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,16 +38,18 @@ def find_all(
     root: Path,
     runtime: Candidates,
     rule: Preprocessing,
-    point: OperatingPoint,
-) -> Iterator[tuple[str, Detections]]:
-    """The detections in every image of a data set, in its order: (image path, detections).
+    points: Sequence[OperatingPoint],
+) -> Iterator[tuple[str, tuple[Detections, ...]]]:
+    """The detections in every image of a data set, in its order: (image path, one set a point).
+
+    The net runs once a picture, however many points there are.
 
     Args:
         dataset: Images; their boxes are not looked at.
         root: Folder that the images' paths are below.
         runtime: Runs the net on one input.
         rule: From a photo to the input.
-        point: What to report.
+        points: What to report.
 
     Raises:
         DatasetError: A photo is missing, broken or of another size than the data set says.
@@ -59,4 +61,8 @@ def find_all(
                 f"{root / image.path}: expected {image.size_wh} px as its annotation says, "
                 f"found {found_wh}; annotate the picture anew or restore it"
             )
-        yield image.path, find(rgb, runtime, rule, point)
+        boxes, scores = runtime(to_input(rgb, rule))
+        yield (
+            image.path,
+            tuple(detections(boxes, scores, rule, image.size_wh, point) for point in points),
+        )

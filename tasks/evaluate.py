@@ -1,22 +1,20 @@
 """Score the trained net on validation and test, and choose the operating point on validation."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 
-from pocketdet import inference
+from pocketdet import slices
 from pocketdet.config import Params
 from pocketdet.dataset import Dataset, read_paths
-from pocketdet.detector.decode import Detections, OperatingPoint
+from pocketdet.detector.decode import OperatingPoint
+from pocketdet.evaluation import brightness, find, groups
 from pocketdet.preprocess import Preprocessing
 from pocketdet.quiet import quiet
 from pocketdet.report import gallery, plots
-from pocketdet.runtimes import Runtime
 from pocketdet.runtimes.keras import KerasRuntime
-from pocketdet.scoring import operating_point, results
-from pocketdet.scoring.operating_point import ALL
+from pocketdet.scoring import cases, operating_point, outputs, results
+from pocketdet.scoring.bootstrap import LEVEL, Plan
 from tasks.stage import say, stage
-
-PROGRESS_EVERY = 50  # pictures
 
 
 @stage(outs=("point", "report"))
@@ -30,51 +28,57 @@ def evaluate(
     point: Path,
     report: Path,
 ) -> None:
-    """Score val and test, choose the score threshold on val, draw the worst pictures of test."""
+    """Score val and test, choose the operating point on val, draw the errors of test."""
     section = params.evaluate
     everything = Dataset.load(dataset / "dataset.json")
-    lowest = OperatingPoint(section.score_min, section.nms_iou, section.max_detections)
+    sources = slices.by_source([image.source for image in everything])
+    expressions = [*slices.parse(section.slices), *sources]
+    rule = Preprocessing.load(design / "preprocessing.json")
+    scoring = OperatingPoint(section.score_min, section.nms_iou, section.max_detections)
     say("building the trained net")
     with quiet():
         runtime = KerasRuntime.load(design, trained)
-    scored = {}
-    for subset in ("val", "test"):
-        part = everything.subset(read_paths(subsets / f"{subset}.txt"))
-        found = find(part, raw, runtime, design, lowest, subset)
-        scored[subset] = results.evaluate(part, found, section.score_min)
-    choice = operating_point.choose(scored["val"].curves[ALL], section.target_precision)
-    OperatingPoint(choice.threshold, section.nms_iou, section.max_detections).save(point)
 
-    report.mkdir()
-    for name, text in results.files(scored, choice).items():
+    def progress(subset: str) -> Callable[[str], None]:
+        return lambda text: say(f"{subset}: {text}")
+
+    parts = {
+        name: everything.subset(read_paths(subsets / f"{name}.txt")) for name in ("val", "test")
+    }
+    nms_ious = {section.nms_iou, *section.operating_point.nms_iou}
+    found = {"val": find(parts["val"], raw, runtime, rule, scoring, nms_ious, progress("val"))}
+    tables = {"val": results.matched(parts["val"], found["val"], section.max_detections)}
+    choice = operating_point.choose(tables["val"], section.operating_point, section.score_min)
+    choice.point.save(point)
+    kept = {section.nms_iou, choice.point.nms_iou}
+    found["test"] = find(parts["test"], raw, runtime, rule, scoring, kept, progress("test"))
+    tables["test"] = results.matched(parts["test"], found["test"], section.max_detections)
+
+    scored, assessed = {}, {}
+    plan = Plan(section.resamples, LEVEL, params.seed)
+    for name, part in parts.items():
+        scored[name] = results.evaluate(part, found[name], tables[name], scoring, choice.point)
+        wanted = expressions if name == "test" else []
+        light = brightness(part, raw) if any("brightness" in e.names for e in wanted) else None
+        grouped = groups(subsets / "groups.csv", part)
+        assessed[name] = results.assess(scored[name], plan, grouped, wanted, light)
+
+    test, judged = scored["test"], results.judge(scored["test"])
+    worst = cases.worst(test, assessed["test"], section.pictures)
+    (report / "slices").mkdir(parents=True)
+    for name, text in outputs.files(scored, assessed, choice, worst).items():
         (report / name).write_text(text, encoding="utf-8")
-    curves = {subset: result.curves for subset, result in scored.items()}
-    plots.precision_recall(curves, choice, report / "precision_recall.png")
-    judged = results.judge(scored["test"], choice.threshold)
-    (report / "pictures").mkdir()
-    captions = {}
-    for name, picture, caption in gallery.worst(scored["test"], judged, raw, section.pictures):
-        picture.save(report / "pictures" / name, quality=88, optimize=True)
-        captions[name] = caption
-    (report / "pictures" / "captions.json").write_text(json.dumps(captions, indent=1) + "\n")
-    gallery.sheet(scored["test"], judged, raw).save(report / "sheet.jpg", quality=88, optimize=True)
+    plots.precision_recall(scored, report / "precision_recall.png")
+    gallery.album(gallery.worst(test, judged, raw, section.pictures), report / "pictures")
+    gallery.album(gallery.samples(test, judged, raw), report / "samples")
+    sheets = {f"errors_{kind}.jpg": gallery.errors(test, some, raw) for kind, some in worst.items()}
+    for name, sheet in {"sheet.jpg": gallery.sheet(test, judged, raw), **sheets}.items():
+        sheet.save(report / name, quality=gallery.QUALITY, optimize=True)
 
-    say(f"operating point: score >= {choice.threshold:g} ({choice.reason})")
-    for line in results.text(scored, choice.threshold):
+    for name, why in choice.reasons.items():
+        say(f"operating point of {name}: {why}")
+    for line in outputs.text(scored, assessed):
         say(line)
-
-
-def find(
-    part: Dataset, raw: Path, runtime: Runtime, design: Path, point: OperatingPoint, subset: str
-) -> dict[str, Detections]:
-    """The detections in every picture of a subset, with a progress line now and then."""
-    rule = Preprocessing.load(design / "preprocessing.json")
-    found: dict[str, Detections] = {}
-    for path, detections in inference.find_all(part, raw, runtime, rule, point):
-        found[path] = detections
-        if len(found) % PROGRESS_EVERY == 0 or len(found) == len(part):
-            say(f"{subset}: {len(found)} of {len(part)} pictures")
-    return found
 
 
 if __name__ == "__main__":

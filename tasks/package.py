@@ -1,5 +1,6 @@
 """Say pass or fail, write the report, and put all that an app needs into one bundle."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,11 +48,13 @@ def package(
     html = pages.render(name, found, judged, reports)
     (page / "index.html").write_text(html, encoding="utf-8")
 
+    slices = (found.notes or {}).get("slices", {})
     pictures = {there: reports / here for here, there in PICTURES.items()}
     tracking.record_result(
         spool.sha256(weights),
         params,
-        inputs={subset: row["sha256"] for subset, row in (found.subsets or {}).items()},
+        inputs={name: row["sha256"] for name, row in (found.subsets or {}).items()}
+        | {f"{row['subset']}.{name}": row["sha256"] for name, row in slices.items()},
         metrics=dict(numbers(found.metrics or {})),
         artifacts={"report": page, f"bundle/{archive.name}": archive}
         | {there: path for there, path in pictures.items() if path.exists()},
@@ -66,12 +69,15 @@ def package(
 
 
 def numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    """The numbers of nested metrics by path, such as test/AP50; undefined ones are left out."""
+    """The numbers of nested metrics by path, such as test/AP50; undefined ones are left out.
+
+    What MLflow takes in no name, such as the & of a class, becomes _.
+    """
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from numbers(value, f"{prefix}{key}/")
         elif value is not None:
-            yield f"{prefix}{key}", float(value)
+            yield re.sub(r"[^\w./ -]", "_", f"{prefix}{key}"), float(value)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ TINY = {
     "train.batch": 8,
     "train.frozen_epochs": 1,
     "train.epochs": 2,
+    "evaluate.resamples": 50,
     "evaluate.pictures": 3,
     "convert.calibration_images": 8,
     "verify.images": 4,

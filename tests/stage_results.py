@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as PIL
 
+from pocketdet import slices
+from pocketdet.config import Operating
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.design.budget import Line
 from pocketdet.design.costs import LayerCost
@@ -20,8 +22,8 @@ from pocketdet.exporting.parity import Agreement
 from pocketdet.preprocess import Preprocessing
 from pocketdet.profiling import FileProfile, Latency
 from pocketdet.report import gallery
-from pocketdet.scoring import operating_point, results
-from pocketdet.scoring.operating_point import ALL
+from pocketdet.scoring import cases, operating_point, outputs, results
+from pocketdet.scoring.bootstrap import LEVEL, Plan
 
 SPEC = NetSpec(
     "efficientnet_lite0",
@@ -34,6 +36,10 @@ SPEC = NetSpec(
     (Level(8, ((9.5, 20.0),)),),
 )
 POINT = OperatingPoint(0.6, 0.6, 100)
+SCORING, PLAN = OperatingPoint(0.01, 0.6, 100), Plan(20, LEVEL, 0)
+OPERATING = Operating(
+    rule="precision", target=0.9, thresholds="per_class", nms_iou=(0.6,), max_detections=(100,)
+)
 OBJECT, AWAY = (10.0, 10.0, 50.0, 90.0), (100.0, 10.0, 140.0, 90.0)
 FILES = {"fp32": 9.7, "int8": 3.1}
 
@@ -77,21 +83,24 @@ def _evaluate(report: Path, raw: Path) -> None:
     wrong = Detections(
         np.asarray([AWAY], np.float32), np.asarray([0.3], np.float32), np.zeros(1, np.int64)
     )
-    found = {"one.png": right, "two.png": wrong}
-    scored = dict.fromkeys(
-        ("val", "test"), results.evaluate(Dataset(SPEC.classes, images), found, 0.01)
-    )
-    choice = operating_point.choose(scored["val"].curves[ALL], 0.9)
-    for name, text in results.files(scored, choice).items():
+    found = {0.6: {"one.png": right, "two.png": wrong}}
+    dataset = Dataset(SPEC.classes, images)
+    tables = results.matched(dataset, found, 100)
+    choice = operating_point.choose(tables, OPERATING, 0.01)
+    result = results.evaluate(dataset, found, tables, SCORING, choice.point)
+    scored = dict.fromkeys(("val", "test"), result)
+    small = slices.parse({"small": "side < 80", "nowhere": "source == 'x'"})
+    assessed = dict.fromkeys(scored, results.assess(result, PLAN, None, small, None))
+    worst = cases.worst(result, assessed["test"], 12)
+    (report / "slices").mkdir()
+    for name, text in outputs.files(scored, assessed, choice, worst).items():
         (report / name).write_text(text, encoding="utf-8")
-    judged = results.judge(scored["test"], choice.threshold)
-    (report / "pictures").mkdir()
-    captions = {}
-    for name, picture, caption in gallery.worst(scored["test"], judged, raw, 12):
-        picture.save(report / "pictures" / name)
-        captions[name] = caption
-    _json(report / "pictures/captions.json", captions)
-    gallery.sheet(scored["test"], judged, raw).save(report / "sheet.jpg")
+    judged = results.judge(result)
+    gallery.album(gallery.worst(result, judged, raw, 12), report / "pictures")
+    gallery.album(gallery.samples(result, judged, raw), report / "samples")
+    gallery.sheet(result, judged, raw).save(report / "sheet.jpg")
+    for kind, some in worst.items():
+        gallery.errors(result, some, raw).save(report / f"errors_{kind}.jpg")
 
 
 def _train(report: Path) -> None:

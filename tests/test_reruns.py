@@ -31,6 +31,7 @@ def test_second_run_does_nothing(finished, reran):
         ("train.epochs", 3, {"train"}),
         ("evaluate.nms_iou", 0.5, {"evaluate", "verify"}),
         ("evaluate.pictures", 4, {"evaluate"}),
+        ("evaluate.operating_point.target", 0.8, {"evaluate"}),
         ("convert.onnx_opset", 16, {"convert"}),
         ("verify.coreml_images", 2, {"verify"}),
         ("package.name", "other", {"package"}),

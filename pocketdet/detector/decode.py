@@ -36,14 +36,27 @@ class OperatingPoint:
     """The deployment parameters of the post-processing.
 
     Attributes:
-        score_min: Detections below are not reported.
+        score_min: Detections below are not reported: the lowest threshold of all classes.
         nms_iou: Of two detections of a class that overlap more, the weaker goes.
         max_detections: A picture, after NMS, best first.
+        class_score_min: Thresholds of the classes, in the order of their numbers; empty where
+            `score_min` is that of all.
     """
 
     score_min: float
     nms_iou: float
     max_detections: int
+    class_score_min: tuple[float, ...] = ()
+
+    def score_mins(self, classes: int) -> Floats:
+        """The threshold of each class, (K,), in the scores' own precision."""
+        return np.asarray(self.class_score_min or [self.score_min] * classes, np.float32)
+
+    def reported(self, found: "Detections", classes: int) -> "Detections":
+        """Those of a picture's detections that the point reports; its NMS was done before."""
+        reach = found.scores >= self.score_mins(classes)[found.labels]
+        keep = np.flatnonzero(reach)[: self.max_detections]
+        return Detections(found.boxes_xyxy[keep], found.scores[keep], found.labels[keep])
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -52,7 +65,8 @@ class OperatingPoint:
     @classmethod
     def load(cls, path: Path) -> "OperatingPoint":
         """Read what `save` wrote."""
-        return cls(**json.loads(path.read_text()))
+        values = json.loads(path.read_text())
+        return cls(**{**values, "class_score_min": tuple(values["class_score_min"])})
 
 
 @dataclass(frozen=True)
@@ -140,7 +154,7 @@ def detections(
     point: OperatingPoint,
 ) -> Detections:
     """Candidates of one picture as detections in the photo's pixels: threshold, NMS, best first."""
-    anchor, label = np.nonzero(scores >= point.score_min)
+    anchor, label = np.nonzero(scores >= point.score_mins(scores.shape[1]))
     found = scores[anchor, label]
     # Stable, so that equal scores keep the order of the anchors on every runtime.
     order = np.argsort(-found, kind="stable")[: 20 * point.max_detections]

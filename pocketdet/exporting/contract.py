@@ -200,6 +200,12 @@ def _problems(contract: Contract) -> Iterator[str]:
     for name in ("score_min", "nms_iou"):
         if not 0 <= getattr(point, name) <= 1:
             yield f"operating_point.{name} {getattr(point, name)}, expected 0 to 1"
+    own = point.class_score_min
+    if own and (len(own) != len(net.classes) or not all(point.score_min <= v <= 1 for v in own)):
+        yield (
+            f"operating_point.class_score_min {own}, expected one for each of "
+            f"{len(net.classes)} classes, from score_min to 1"
+        )
     if not 1 <= point.max_detections <= 1000:
         yield f"operating_point.max_detections {point.max_detections}, expected 1 to 1000"
     names = [variant.name for variant in contract.variants]

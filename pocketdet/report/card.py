@@ -1,7 +1,7 @@
 """The model card and the licence note that travel inside a bundle."""
 
 from pocketdet.detector.backbones import BACKBONES
-from pocketdet.report import tables
+from pocketdet.report import score_tables, tables
 from pocketdet.report.facts import Facts
 from pocketdet.report.tables import Table
 from pocketdet.report.verdict import Verdict
@@ -43,9 +43,9 @@ def model_card(name: str, facts: Facts, verdict: Verdict) -> str:
         "in neck and head; all of it in arch.json.",
         "## How good it is",
         "COCO's average precision of the trained net; test pictures were used for nothing else.",
-        _markdown(tables.scores(facts)),
+        _markdown(score_tables.scores(facts)),
         "At the operating point of params.json:",
-        _markdown(tables.operating_point(facts)),
+        _markdown(score_tables.operating_point(facts)),
         "What each file loses against the trained net:",
         _markdown(tables.ledger(facts)),
         "## How to run it",

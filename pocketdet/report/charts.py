@@ -32,11 +32,19 @@ class Series:
 
 @dataclass(frozen=True)
 class Point:
-    """A marked point with a note."""
+    """A marked point.
+
+    Attributes:
+        x: Horizontal value.
+        y: Vertical value.
+        note: Beside it, or "".
+        series: Number of the line whose colour it has; None for one that stands out.
+    """
 
     x: float
     y: float
     note: str
+    series: int | None = None
 
 
 def lines(
@@ -75,17 +83,17 @@ def lines(
     ]
     for y in ticks(lows[1], highs[1]):
         parts.append(f'<path class="rule" d="M{LEFT} {py(y):.1f}H{WIDTH - RIGHT}"/>')
-        parts.append(_text("tick", LEFT - 6, py(y) + 4, f"{y:g}", "end"))
+        parts.append(text("tick", LEFT - 6, py(y) + 4, f"{y:g}", "end"))
     for x in ticks(lows[0], highs[0]):
-        parts.append(_text("tick", px(x), HEIGHT - BOTTOM + 16, f"{x:g}", "middle"))
-    parts.append(_text("axis", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, x_label, "middle"))
-    parts.append(_text("axis", 2, TOP - 16, y_label, "start"))
+        parts.append(text("tick", px(x), HEIGHT - BOTTOM + 16, f"{x:g}", "middle"))
+    parts.append(text("axis", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, x_label, "middle"))
+    parts.append(text("axis", 2, TOP - 16, y_label, "start"))
 
     legend = []
     for i, line in enumerate(series):
         path = _path([(px(x), py(y)) for x, y in zip(line.xs, line.ys, strict=True)])
         if path:
-            colour = f"var(--series-{i % SERIES_COLOURS + 1})"
+            colour = _colour(i)
             thin = " thin" if line.thin else ""
             parts.append(f'<path class="line{thin}" style="stroke:{colour}" d="{path}"/>')
             legend.append(f'<span><i style="background:{colour}"></i>{escape(line.name)}</span>')
@@ -93,9 +101,10 @@ def lines(
         x, y = px(point.x), py(point.y)
         # The note stays inside: right of the point in the left half, left of it in the right.
         left = x > WIDTH / 2
-        parts.append(f'<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="5"/>')
+        colour = "" if point.series is None else f' style="fill:{_colour(point.series)}"'
+        parts.append(f'<circle class="point" cx="{x:.1f}" cy="{y:.1f}" r="5"{colour}/>')
         shift, anchor = (-9, "end") if left else (9, "start")
-        parts.append(_text("note", x + shift, y + 18, point.note, anchor))
+        parts.append(text("note", x + shift, y + 18, point.note, anchor))
     parts.append("</svg>")
     return f'<div class="legend">{"".join(legend)}</div>{"".join(parts)}'
 
@@ -109,9 +118,14 @@ def ticks(low: float, high: float) -> list[float]:
     return [round(k * step, 12) for k in range(first, last + 1)]
 
 
-def _text(kind: str, x: float, y: float, text: str, anchor: str) -> str:
+def text(kind: str, x: float, y: float, words: str, anchor: str) -> str:
+    """An SVG text of a class of page.css."""
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
-    return f'<text class="{kind}" {place}>{escape(text)}</text>'
+    return f'<text class="{kind}" {place}>{escape(words)}</text>'
+
+
+def _colour(series: int) -> str:
+    return f"var(--series-{series % SERIES_COLOURS + 1})"
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:

@@ -31,6 +31,10 @@ class Facts:
         metrics: reports/evaluate/metrics.json.
         notes: reports/evaluate/notes.json.
         per_class: reports/evaluate/per_class.csv.
+        slices: reports/evaluate/slices.csv.
+        errors: reports/evaluate/errors.csv.
+        confusion: reports/evaluate/confusion.csv.
+        reliability: reports/evaluate/reliability.csv.
         curves: reports/evaluate/precision_recall_per_class.csv.
         point: models/operating_point.json.
         ledger: reports/verify/ledger.json.
@@ -49,6 +53,10 @@ class Facts:
     metrics: dict[str, Any] | None
     notes: dict[str, Any] | None
     per_class: list[Row] | None
+    slices: list[Row] | None
+    errors: list[Row] | None
+    confusion: list[Row] | None
+    reliability: list[Row] | None
     curves: list[Row] | None
     point: dict[str, Any] | None
     ledger: dict[str, Any] | None
@@ -85,6 +93,10 @@ def read(reports: Path, subsets: Path, design: Path, point: Path) -> Facts:
         metrics=_read(reports / "evaluate/metrics.json", json.loads),
         notes=_read(reports / "evaluate/notes.json", json.loads),
         per_class=_read(reports / "evaluate/per_class.csv", _rows),
+        slices=_read(reports / "evaluate/slices.csv", _rows),
+        errors=_read(reports / "evaluate/errors.csv", _rows),
+        confusion=_read(reports / "evaluate/confusion.csv", _rows),
+        reliability=_read(reports / "evaluate/reliability.csv", _rows),
         curves=_read(reports / "evaluate/precision_recall_per_class.csv", _rows),
         point=_read(point, json.loads),
         ledger=_read(reports / "verify/ledger.json", json.loads),

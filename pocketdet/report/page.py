@@ -1,31 +1,43 @@
 """The report of a run: one HTML page that opens offline, verdict first."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from pocketdet.report import tables
-from pocketdet.report.charts import Point, Series, lines
-from pocketdet.report.embedded import Embedded, embed
+from pocketdet.report import score_charts, score_tables, tables
+from pocketdet.report.embedded import Room
 from pocketdet.report.facts import Facts, Row
 from pocketdet.report.tables import number
 from pocketdet.report.verdict import Verdict
-from pocketdet.scoring.operating_point import ALL
+from pocketdet.scoring.curves import ALL
 
 MAX_PICTURE_BYTES = 9_000_000  # of the page's pictures together, as base64; the page stays < 15 MB
-MAX_CLASSES = 5  # lines in a chart
 SECTIONS = (
     ("verdict", "Verdict"),
-    ("pictures", "By eye"),
     ("scores", "Scores"),
-    ("training", "Training"),
+    ("slices", "Slices"),
+    ("errors", "Errors"),
+    ("pictures", "By eye"),
+    ("point", "Operating point"),
     ("data", "Data"),
+    ("training", "Training"),
     ("conversion", "Conversion"),
     ("profile", "Profile"),
     ("design", "Design"),
 )
+LINKS = "<!-- links -->"
+"""Where `pocketdet report` writes the MLflow run and the commit, which differ from run to run."""
+
+SHEETS = {
+    "background": "False alarms on background, the surest first",
+    "missed": "Missed objects, the largest first",
+    "class": "Confusions: found, but as another class",
+    "localisation": "Badly placed: the right class, IoU of 0.1 to 0.5",
+    "duplicate": "Found twice",
+    "both": "Badly placed and of another class",
+    "suspect": "Suspects: is the annotation right?",
+}
 TONES = {"PASS": "pass", "FAIL": "fail", "INCOMPLETE": "open"}
 TONES |= {"pass": "pass", "fail": "fail", "not run": "open"}
 
@@ -46,7 +58,14 @@ def render(name: str, facts: Facts, verdict: Verdict, reports: Path) -> str:
     template = Environment(
         undefined=StrictUndefined, autoescape=True, trim_blocks=True
     ).from_string(here.joinpath("page.html").read_text(encoding="utf-8"))
-    worst, left_out = _worst(reports / "evaluate/pictures")
+    room = Room(MAX_PICTURE_BYTES)
+    evaluated = reports / "evaluate"
+    sheet = room.embed(evaluated / "sheet.jpg", "Detections on test pictures")
+    preview = room.embed(
+        reports / "augment/preview.jpg", "Photos as they are, and as training sees them"
+    )
+    costs_picture = room.embed(reports / "design/costs.png", "Costs in the order of execution")
+    sheets = [room.embed(evaluated / f"errors_{kind}.jpg", text) for kind, text in SHEETS.items()]
     return template.render(
         name=name,
         css=here.joinpath("page.css").read_text(encoding="utf-8"),
@@ -56,20 +75,28 @@ def render(name: str, facts: Facts, verdict: Verdict, reports: Path) -> str:
         verdict=verdict,
         lead=_headline(facts),
         tiles=list(_tiles(facts)),
-        sheet=embed(reports / "evaluate/sheet.jpg", "Detections on test pictures"),
-        worst=worst,
-        left_out=left_out,
-        scores=tables.scores(facts),
-        undefined=tables.undefined(facts),
+        links=LINKS,
+        headline=score_tables.headline(facts),
+        headline_charts=score_charts.headline(facts),
+        scores=score_tables.scores(facts),
+        undefined=score_tables.undefined(facts),
+        slices=score_tables.slices(facts),
+        bootstrap=(facts.notes or {}).get("bootstrap"),
+        errors=score_tables.errors(facts),
+        confusion=score_tables.confusion(facts),
+        error_charts=score_charts.errors(facts),
+        sheets=[sheet for sheet in sheets if sheet],
+        sheet=sheet,
+        worst=room.album(evaluated / "pictures"),
+        samples=room.album(evaluated / "samples"),
+        left_out=room.left_out,
         point=facts.point,
-        rule=(facts.notes or {}).get("operating_point", {}).get("rule", ""),
-        point_table=tables.operating_point(facts),
-        score_charts=_score_charts(facts),
-        training_charts=_training_charts(facts.history),
+        reasons=(facts.notes or {}).get("operating_point", {}).get("reasons", {}),
+        point_table=score_tables.operating_point(facts),
+        point_charts=score_charts.operating_point(facts),
+        training_charts=score_charts.training(facts.history),
         training=tables.training(facts),
-        preview=embed(
-            reports / "augment/preview.jpg", "Photos as they are, and as training sees them"
-        ),
+        preview=preview,
         subsets=tables.subsets(facts),
         sources=tables.sources(facts),
         drops=tables.drops(facts),
@@ -80,7 +107,7 @@ def render(name: str, facts: Facts, verdict: Verdict, reports: Path) -> str:
         profile_note=tables.profile_note(facts),
         design=tables.design(facts),
         costs=tables.costs(facts),
-        costs_picture=embed(reports / "design/costs.png", "Costs in the order of execution"),
+        costs_picture=costs_picture,
         identity=(facts.training or {}).get("weights_sha256", ""),
     )
 
@@ -92,6 +119,7 @@ class Tile:
     value: str
     name: str
     unit: str = ""
+    around: str = ""
 
 
 def _headline(facts: Facts) -> str:
@@ -113,17 +141,17 @@ def _headline(facts: Facts) -> str:
 
 
 def _tiles(facts: Facts) -> Iterator[Tile]:
-    test = (facts.metrics or {}).get("test", {})
+    test = {r["class"]: r for r in facts.per_class or () if r["subset"] == "test"}
     classes = (facts.net or {}).get("classes", [])[:2]
-    for key, name in (("AP", "AP on test"), ("AP50", "AP50 on test")):
-        if key in test:
-            yield Tile(number(test[key]), name)
+    for key in ("AP", "AP50"):
+        if ALL in test:
+            yield _measured(test[ALL], key, f"{key} on test")
     for label in classes if len(classes) > 1 else ():
-        yield Tile(number(test.get(f"{label}_AP50")), f"AP50 of {label}")
-    point = (facts.metrics or {}).get("operating_point", {})
+        if label in test:
+            yield _measured(test[label], "AP50", f"AP50 of {label}")
     for key in ("precision", "recall"):
-        if f"test_{key}" in point:
-            yield Tile(number(point[f"test_{key}"]), f"{key} at score ≥ {point['threshold']:g}")
+        if ALL in test:
+            yield _measured(test[ALL], key, f"{key} at the operating point")
     int8 = (facts.profile or {}).get("files", {}).get("int8")
     if int8:
         yield Tile(f"{int8['size_mb']:.2f}", "int8 file", "MB")
@@ -136,80 +164,5 @@ def _tiles(facts: Facts) -> Iterator[Tile]:
         )
 
 
-def _worst(folder: Path) -> tuple[list[Embedded], int]:
-    """Pictures, worst first, as many as the page may hold; and how many were left out."""
-    index = folder / "captions.json"
-    captions = json.loads(index.read_text(encoding="utf-8")) if index.exists() else {}
-    shown: list[Embedded] = []
-    room = MAX_PICTURE_BYTES
-    for name, caption in sorted(captions.items()):
-        picture = embed(folder / name, caption)
-        if picture is None or (room := room - len(picture.uri)) < 0:
-            break
-        shown.append(picture)
-    return shown, len(captions) - len(shown)
-
-
-def _score_charts(facts: Facts) -> list[tuple[str, str]]:
-    """Precision over recall, and both over the threshold: (title, markup)."""
-    if not (facts.curves and facts.metrics):
-        return []
-    by_class: dict[str, list[Row]] = {}
-    for row in facts.curves:
-        if row["subset"] == "test":
-            by_class.setdefault(row["class"], []).append(row)
-    shown = [name for name in by_class if name == ALL or len(by_class) <= MAX_CLASSES + 1]
-    point = facts.metrics["operating_point"]
-    threshold = float(point["threshold"])
-    precision, recall = point["test_precision"], point["test_recall"]
-    defined = precision is not None and recall is not None
-    trade = lines(
-        [
-            Series(
-                "all classes" if name == ALL else name,
-                _column(by_class[name], "recall"),
-                _column(by_class[name], "precision"),
-                thin=name != ALL,
-            )
-            for name in shown
-        ],
-        "recall",
-        "precision",
-        (0, 1),
-        (0, 1),
-        [Point(recall, precision, f"score ≥ {threshold:g}")] if defined else (),
-    )
-    pooled = by_class[ALL]
-    x = _column(pooled, "threshold")
-    over = lines(
-        [Series(name, x, _column(pooled, name)) for name in ("precision", "recall", "f1")],
-        "score threshold",
-        "share",
-        (0, 1),
-        (0, 1),
-        [Point(threshold, recall, "chosen on val")] if defined else (),
-    )
-    return [
-        ("Precision and recall on test, IoU 0.5", trade),
-        ("What a threshold gives on test", over),
-    ]
-
-
-def _training_charts(history: Sequence[Row] | None) -> list[tuple[str, str]]:
-    if not history:
-        return []
-    epochs = _column(history, "epoch")
-    charts = []
-    for key, title in (("class_loss", "Loss of the scores"), ("box_loss", "Loss of the boxes")):
-        series = [
-            Series("training, augmented", epochs, _column(history, key)),
-            Series("validation, averaged weights", epochs, _column(history, f"val_{key}")),
-        ]
-        top = max((v for s in series for v in s.ys if v == v), default=1.0)
-        charts.append((title, lines(series, "epoch", "loss", y_range=(0, 1.05 * top or 1.0))))
-    return charts
-
-
-def _column(rows: Sequence[Mapping[str, str]], name: str) -> list[float]:
-    """A CSV's column as numbers; what is empty becomes NaN."""
-    return [float(row[name] or "nan") for row in rows]
+def _measured(row: Row, key: str, name: str) -> Tile:
+    return Tile(number(row[key]), name, around=score_tables.around(row, key))

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pocketdet.report.facts import Facts
-from pocketdet.scoring.coco import NUMBERS
-from pocketdet.scoring.operating_point import ALL
+from pocketdet.scoring.curves import ALL
 
 ABSENT = "–"
 TOP_LAYERS = 10
@@ -52,41 +51,9 @@ def count(value: float | str | None) -> str:
     return ABSENT if value is None or value == "" else f"{int(value):,}"
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int) -> Table:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int) -> Table:
     """A table whose first columns are text and whose others are numbers."""
     return Table(header, rows, range(text_columns, len(header)), (ALL, "total"))
-
-
-def scores(facts: Facts) -> Table | None:
-    """COCO's twelve numbers by subset and class."""
-    if not facts.per_class:
-        return None
-    header = ("Class", "Subset", "Objects", *(name.replace("_", " ") for name in NUMBERS))
-    order = sorted(facts.per_class, key=lambda row: row["subset"] != "test")  # test first
-    rows = [
-        (row["class"], row["subset"], count(row["objects"]), *(number(row[n]) for n in NUMBERS))
-        for row in order
-    ]
-    return _table(header, rows, 2)
-
-
-def undefined(facts: Facts) -> str:
-    """Why numbers of the test subset are undefined, in one sentence."""
-    reasons: dict[str, list[str]] = {}
-    for name, reason in (facts.notes or {}).get("undefined", {}).get("test", {}).items():
-        reasons.setdefault(reason, []).append(name.replace("_", " "))
-    parts = [f"{reason}: {', '.join(names)}" for reason, names in sorted(reasons.items())]
-    return "; ".join(parts) + "." if parts else ""
-
-
-def operating_point(facts: Facts) -> Table | None:
-    """Precision, recall and false alarms at the threshold, by class, on test and val."""
-    if not facts.per_class:
-        return None
-    shares = ("precision", "recall", "false_alarms_per_image")
-    order = sorted(facts.per_class, key=lambda row: row["subset"] != "test")
-    rows = [(row["class"], row["subset"], *(number(row[s]) for s in shares)) for row in order]
-    return _table(("Class", "Subset", "Precision", "Recall", "False alarms a picture"), rows, 2)
 
 
 def training(facts: Facts) -> Table | None:
@@ -106,7 +73,7 @@ def training(facts: Facts) -> Table | None:
         for row in facts.history
         if row["epoch"] in notes
     ]
-    return _table(header, rows, 2)
+    return table(header, rows, 2)
 
 
 def subsets(facts: Facts) -> Table | None:
@@ -143,7 +110,7 @@ def sources(facts: Facts) -> Table | None:
         for name, row in sorted(facts.validation["sources"].items())
     ]
     header = ("Source", "Pictures", "Boxes", "Objects", "Ignored", "Dropped", "Dropped by mapping")
-    return _table(header, rows, 1)
+    return table(header, rows, 1)
 
 
 def drops(facts: Facts) -> Table | None:
@@ -156,7 +123,7 @@ def drops(facts: Facts) -> Table | None:
         for kind in ("ignored", "changed", "dropped")
         for reason, boxes in sorted(source[kind].items())
     ]
-    return _table(("Source", "", "Reason", "Boxes"), rows, 3) if rows else None
+    return table(("Source", "", "Reason", "Boxes"), rows, 3) if rows else None
 
 
 def ledger(facts: Facts) -> Table | None:
@@ -178,7 +145,7 @@ def ledger(facts: Facts) -> Table | None:
         )
         for row in facts.ledger["files"].values()
     ]
-    return _table(header, rows, 3)
+    return table(header, rows, 3)
 
 
 def ledger_notes(facts: Facts) -> list[str]:
@@ -203,7 +170,7 @@ def profile(facts: Facts) -> Table | None:
         )
         for name, row in facts.profile["files"].items()
     ]
-    return _table(header, rows, 1)
+    return table(header, rows, 1)
 
 
 def profile_note(facts: Facts) -> str:
@@ -275,4 +242,4 @@ def costs(facts: Facts) -> Table | None:
         for row in most
     ]
     header = ("Layer", "Kind", "Output", "MMAC", "Share", "Weights, thousand", "Estimated ms")
-    return _table(header, rows, 3)
+    return table(header, rows, 3)

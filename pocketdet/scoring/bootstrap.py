@@ -15,7 +15,7 @@ An interval says what other pictures of the same kind would change. It says noth
 training seed, nor of pictures of another kind.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -23,11 +23,19 @@ import numpy as np
 
 from pocketdet.errors import DatasetError
 from pocketdet.scoring.columns import Bools, Floats, Ints
+from pocketdet.scoring.curves import ALL
+from pocketdet.scoring.operating_point import Tally
 from pocketdet.scoring.ranking import Ranking, rank
 from pocketdet.scoring.table import Table
 
 NUMBERS = {"AP": None, "AP50": 0.5, "AP75": 0.75}
 """Number -> its IoU threshold; None is the mean over all."""
+
+LEVEL = 0.95
+"""Share of the draws in an interval, unless a caller wants another."""
+
+SHARES = ("precision", "recall", "false_alarms_per_image")
+"""Numbers of an operating point."""
 
 
 @dataclass(frozen=True)
@@ -82,46 +90,58 @@ class Intervals:
     per_class: Mapping[str, Mapping[str, Interval]]
 
 
-def intervals(table: Table, plan: Plan, groups: Ints | None = None) -> Intervals:
-    """Intervals of a subset's AP, AP50 and AP75, overall and per class.
+def intervals(
+    table: Table, plan: Plan, groups: Ints | None = None, pictures: Bools | None = None
+) -> Intervals:
+    """Intervals of AP, AP50 and AP75 of a subset or of a part of its pictures.
 
     Args:
         table: Matched at COCO's thresholds.
         plan: How to draw.
         groups: (I,) group number of each picture, drawn as a whole; None draws single pictures.
+        pictures: (I,) which to draw from; None for all.
 
     Raises:
         DatasetError: There is no picture.
     """
-    everything = np.ones(len(table.objects.images), np.bool_)
-    return _intervals(_Draws(everything, groups, plan), table)
+    if pictures is None:
+        pictures = np.ones(len(table.objects.images), np.bool_)
+    return _intervals(_Draws(pictures, groups, plan), table)
 
 
-def slices(
-    table: Table, named: Mapping[str, Bools], plan: Plan, groups: Ints | None = None
-) -> dict[str, Intervals]:
-    """Intervals of slices of the pictures, each drawn on its own, worst AP first.
+def shares(
+    tally: Tally, classes: Sequence[str], plan: Plan, groups: Ints | None = None
+) -> dict[str, dict[str, Interval]]:
+    """Intervals of precision, recall and false alarms a picture at an operating point.
 
     Args:
-        table: Matched at COCO's thresholds.
-        named: Name -> (I,) which pictures are in the slice.
+        tally: What the point gives, picture by picture.
+        classes: Names of the class numbers.
         plan: How to draw.
         groups: As in `intervals`.
 
-    Raises:
-        DatasetError: A slice holds no picture.
+    Returns:
+        "(all)" or class -> "precision", "recall", "false_alarms_per_image" -> interval.
     """
-    found = {}
-    for name, pictures in named.items():
-        if not pictures.any():
-            raise DatasetError(f"slice {name!r} holds no picture")
-        found[name] = _intervals(_Draws(pictures, groups, plan), table)
+    pictures = np.ones(len(tally.hits), np.bool_)
+    draws = _Draws(pictures, groups, plan)
+    counts = np.stack([tally.hits, tally.false_alarms, tally.objects])  # (3, I, K)
+    counts = np.concatenate([counts.sum(axis=2, keepdims=True), counts], axis=2)
 
-    def worst_first(name: str) -> tuple[bool, float]:
-        value = found[name].overall["AP"].value
-        return value is None, value or 0.0
+    def numbers(weights: Ints) -> Floats:
+        hits, alarms, objects = np.einsum("i,cik->ck", weights, counts)  # (1 + K,) each
+        with np.errstate(invalid="ignore"):  # 0 / 0: undefined
+            return np.stack([hits / (hits + alarms), hits / objects, alarms / weights.sum()])
 
-    return {name: found[name] for name in sorted(found, key=worst_first)}
+    value = numbers(np.ones(len(pictures), np.int64))
+    drawn = np.asarray([numbers(weights) for weights in draws]).reshape(-1, *value.shape)
+    return {
+        name: {
+            share: _interval(value[n, k], drawn[:, n, k], plan.level, draws.units)
+            for n, share in enumerate(SHARES)
+        }
+        for k, name in enumerate((ALL, *classes))
+    }
 
 
 def compare(old: Table, new: Table, plan: Plan, groups: Ints | None = None) -> Intervals:
@@ -158,17 +178,21 @@ class _Draws:
         _, self._unit = np.unique(units, return_inverse=True)
         self.units = int(self._unit.max()) + 1
 
-    def numbers(self, table: Table) -> tuple[Floats, Floats]:
-        """`NUMBERS` of the pictures as they are (n, 1 + K), and of each draw (R, n, 1 + K)."""
-        ranking = rank(table, self.pictures)
+    def __iter__(self) -> Iterator[Ints]:
+        """How often each picture of the subset counts, (I,), draw by draw."""
         rng = np.random.default_rng(self.plan.seed)
-        drawn = np.empty((self.plan.resamples, len(NUMBERS), 1 + ranking.shape[1]))
-        for numbers in drawn:
+        for _ in range(self.plan.resamples):
             times = np.bincount(rng.integers(0, self.units, self.units), minlength=self.units)
             weights = np.zeros(len(self.pictures), np.int64)
             weights[self._chosen] = times[self._unit]
-            numbers[:] = _numbers(table, ranking, weights)
-        return _numbers(table, ranking, None), drawn
+            yield weights
+
+    def numbers(self, table: Table) -> tuple[Floats, Floats]:
+        """`NUMBERS` of the pictures as they are (n, 1 + K), and of each draw (R, n, 1 + K)."""
+        ranking = rank(table, self.pictures)
+        value = _numbers(table, ranking, None)
+        drawn = [_numbers(table, ranking, weights) for weights in self]
+        return value, np.asarray(drawn).reshape(-1, *value.shape)
 
 
 def _numbers(table: Table, ranking: Ranking, weights: Ints | None) -> Floats:

@@ -54,15 +54,6 @@ class Scores:
     per_class: Mapping[str, Mapping[str, float | None]]
     undefined: Mapping[str, str]
 
-    def flat(self) -> dict[str, float | None]:
-        """The twelve numbers and, per class, CLASS_AP and CLASS_AP50."""
-        classes = {
-            f"{name}_{number}": values[number]
-            for name, values in self.per_class.items()
-            for number in ("AP", "AP50")
-        }
-        return {**self.overall, **classes}
-
 
 def score(dataset: Dataset, found: Mapping[str, Detections]) -> Scores:
     """Score detections against a data set.

@@ -1,10 +1,10 @@
-"""Which class is taken for which, and for background, at one score threshold."""
+"""Which class is taken for which, and for background, at one operating point."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from pocketdet.scoring.columns import Ints
+from pocketdet.scoring.columns import Bools, Ints
 from pocketdet.scoring.overlaps import assign
 from pocketdet.scoring.table import Table
 
@@ -25,8 +25,8 @@ class Confusion:
     counts: Ints
 
 
-def confusion(table: Table, score_min: float, iou_min: float) -> Confusion:
-    """The confusion matrix of the detections that reach a score.
+def confusion(table: Table, shown: Bools, iou_min: float) -> Confusion:
+    """The confusion matrix of the detections that an operating point reports.
 
     First detections and objects of one class are matched as in scoring, so that the diagonal holds
     the hits of the operating point. What is left over on both sides is then matched whatever the
@@ -34,12 +34,11 @@ def confusion(table: Table, score_min: float, iou_min: float) -> Confusion:
 
     Args:
         table: The matched subset.
-        score_min: Detections below it are not looked at.
+        shown: (D,) detections that are looked at.
         iou_min: Overlap from which two belong together: one of the table's thresholds.
     """
     row = table.row(iou_min)
     found, objects = table.found, table.objects
-    shown = found.scores >= score_min
     hit = table.hit[row] & shown
     free = table.counts.copy()
     free[table.partner[row][hit]] = False

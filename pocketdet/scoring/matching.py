@@ -37,12 +37,6 @@ class Matches:
     takers: tuple[int, ...]
 
 
-def above(found: Detections, score_min: float) -> Detections:
-    """The detections that reach a score."""
-    keep = found.scores >= score_min
-    return Detections(found.boxes_xyxy[keep], found.scores[keep], found.labels[keep])
-
-
 def match(image: Image, found: Detections, classes: tuple[str, ...], iou_min: float) -> Matches:
     """Match the detections of one picture, best score first as `Detections` orders them.
 

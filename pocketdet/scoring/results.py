@@ -1,18 +1,27 @@
-"""What evaluation writes down: a subset's scores and curves as metrics, tables and a ranking."""
+"""A subset's detections, scored: what evaluation knows before it writes anything down."""
 
-import csv
-import io
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pocketdet.dataset import Dataset
-from pocketdet.detector.decode import Detections
-from pocketdet.scoring import coco, operating_point
+from pocketdet.detector.decode import Detections, OperatingPoint
+from pocketdet.scoring import bootstrap, calibration, coco, columns, confusion, errors, table
+from pocketdet.scoring.bootstrap import Interval, Intervals, Plan
+from pocketdet.scoring.calibration import Reliability
 from pocketdet.scoring.coco import Scores
-from pocketdet.scoring.matching import Matches, above, match
-from pocketdet.scoring.operating_point import ALL, IOU_MIN, Choice, Curve
+from pocketdet.scoring.columns import Floats, Ints
+from pocketdet.scoring.confusion import Confusion
+from pocketdet.scoring.curves import ALL, IOU_MIN, Curve, curves
+from pocketdet.scoring.errors import Anatomy
+from pocketdet.scoring.matching import Matches, match
+from pocketdet.scoring.operating_point import Tally, shown, tally
+from pocketdet.scoring.slicing import Slice, cut
+from pocketdet.scoring.table import Table
+from pocketdet.slices import Expression
+
+BINS = 10  # of the reliability diagram
+
+Found = Mapping[str, Detections]
 
 
 @dataclass(frozen=True)
@@ -21,15 +30,48 @@ class SubsetResult:
 
     Attributes:
         dataset: Its ground truth.
-        found: Image path -> detections from the lowest score on.
+        found: Image path -> detections from the lowest score on, for AP.
+        table: They, matched.
         scores: COCO's numbers.
-        curves: "(all)" and class -> precision and recall over the threshold.
+        reliability: "(all)" or class -> diagram of the scores.
+        point: The operating point.
+        reported: Image path -> what the point reports.
+        deployed: Detections from the lowest score on with the point's NMS, matched.
+        curves: Of those: "(all)" or class -> precision and recall over the threshold.
+        tally: What the point gives.
     """
 
     dataset: Dataset
-    found: Mapping[str, Detections]
+    found: Found
+    table: Table
     scores: Scores
+    reliability: Mapping[str, Reliability]
+    point: OperatingPoint
+    reported: Found
+    deployed: Table
     curves: Mapping[str, Curve]
+    tally: Tally
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What is behind a subset's numbers.
+
+    Attributes:
+        plan: Of the intervals.
+        groups: Number of groups that were drawn as wholes; None where pictures were drawn.
+        intervals: "(all)" or class -> measure -> interval.
+        slices: Each with its intervals, worst AP first; None for one without a picture.
+        anatomy: The errors among the detections from the lowest score on.
+        confusion: At the operating point.
+    """
+
+    plan: Plan
+    groups: int | None
+    intervals: Mapping[str, Mapping[str, Interval]]
+    slices: Sequence[tuple[Slice, Intervals | None]]
+    anatomy: Anatomy
+    confusion: Confusion
 
 
 @dataclass(frozen=True)
@@ -38,7 +80,7 @@ class Judged:
 
     Attributes:
         index: Of the image in the data set.
-        found: Detections at or above the threshold.
+        found: What the point reports.
         matches: What became of them and of the objects.
         misses: Objects that nothing was found for.
         false_alarms: Detections of nothing.
@@ -53,82 +95,108 @@ class Judged:
     badness: float
 
 
-def evaluate(dataset: Dataset, found: Mapping[str, Detections], score_min: float) -> SubsetResult:
+def matched(dataset: Dataset, found: Mapping[float, Found], limit: int) -> dict[float, Table]:
+    """NMS IoU -> the detections of a subset, matched with its objects.
+
+    Raises:
+        DatasetError: As `pocketdet.scoring.coco.check` says.
+    """
+    objects = columns.objects_of(dataset)
+    return {
+        nms_iou: table.match(objects, columns.found_of(dataset, each), limit)
+        for nms_iou, each in found.items()
+    }
+
+
+def evaluate(
+    dataset: Dataset,
+    found: Mapping[float, Found],
+    tables: Mapping[float, Table],
+    scoring: OperatingPoint,
+    point: OperatingPoint,
+) -> SubsetResult:
     """Score a subset.
 
     Args:
         dataset: Ground truth.
-        found: Image path -> detections, for every image.
-        score_min: Lowest score that was detected, 0..1.
+        found: NMS IoU -> image path -> detections, for every image.
+        tables: NMS IoU -> they, matched.
+        scoring: Lowest score and NMS of the detections that AP is about.
+        point: The operating point; its NMS and that of `scoring` must be among the others.
 
     Raises:
         DatasetError: As `coco.score` says.
     """
-    scores = coco.score(dataset, found)
-    matches = operating_point.match_all(dataset, found)
-    curves = operating_point.curves(dataset, found, matches, score_min)
-    return SubsetResult(dataset, found, scores, curves)
-
-
-def metrics(results: Mapping[str, SubsetResult], choice: Choice) -> dict[str, Any]:
-    """Subset -> its numbers; "operating_point" -> threshold and what it gives on each subset."""
-    point: dict[str, Any] = {"threshold": choice.threshold}
-    for subset, result in results.items():
-        for name, value in result.curves[ALL].at(choice.threshold).items():
-            point[f"{subset}_{name}"] = value
-    return {
-        **{subset: result.scores.flat() for subset, result in results.items()},
-        "operating_point": point,
-    }
-
-
-def notes(results: Mapping[str, SubsetResult], choice: Choice) -> dict[str, Any]:
-    """What the numbers need to be read rightly: sizes, why a number is null, why this threshold."""
-    return {
-        "operating_point": {"target_reached": choice.reached, "rule": choice.reason},
-        "subsets": {
-            subset: {"images": len(result.dataset), "objects": result.curves[ALL].objects}
-            for subset, result in results.items()
+    mine, deployed = tables[scoring.nms_iou], tables[point.nms_iou]
+    every, by_class = calibration.reliability(mine, BINS, IOU_MIN)
+    classes = len(dataset.classes)
+    return SubsetResult(
+        dataset=dataset,
+        found=found[scoring.nms_iou],
+        table=mine,
+        scores=coco.score(dataset, found[scoring.nms_iou]),
+        reliability={ALL: every, **by_class},
+        point=point,
+        reported={
+            path: point.reported(each, classes) for path, each in found[point.nms_iou].items()
         },
-        "undefined": {subset: dict(r.scores.undefined) for subset, r in results.items()},
-    }
+        deployed=deployed,
+        curves=curves(deployed, scoring.score_min),
+        tally=tally(deployed, point),
+    )
 
 
-def per_class(results: Mapping[str, SubsetResult], threshold: float) -> Iterator[tuple[str, ...]]:
-    """Rows for a CSV, a row per subset and class: AP and AR, then shares at the threshold."""
-    shares = ("precision", "recall", "false_alarms_per_image")
-    yield ("subset", "class", "objects", *coco.NUMBERS, *shares)
-    for subset, result in results.items():
-        for name, curve in result.curves.items():
-            numbers = result.scores.overall if name == ALL else result.scores.per_class[name]
-            at = curve.at(threshold)
-            values = [*(numbers[n] for n in coco.NUMBERS), *(at[s] for s in shares)]
-            yield (
-                subset,
-                name,
-                str(curve.objects),
-                *("" if value is None else f"{value:.6f}" for value in values),
-            )
+def assess(
+    result: SubsetResult,
+    plan: Plan,
+    groups: Ints | None,
+    expressions: Sequence[Expression],
+    brightness: Floats | None,
+) -> Assessment:
+    """Intervals, slices and errors of a scored subset.
 
-
-def text(results: Mapping[str, SubsetResult], threshold: float) -> Iterator[str]:
-    """The numbers that matter most, aligned, for a terminal."""
-    shown = ("AP", "AP50", "AP75", "precision", "recall")
-    header, *rows = per_class(results, threshold)
-    yield f"{'subset':7}{'class':16}{'objects':>8}" + "".join(f"{name:>11}" for name in shown)
-    for row in rows:
-        values = dict(zip(header, row, strict=True))
-        numbers = "".join(
-            f"{float(values[name]):11.3f}" if values[name] else f"{'-':>11}" for name in shown
+    Args:
+        result: The subset.
+        plan: Of the bootstrap.
+        groups: (I,) group number of each picture, drawn as a whole; None draws pictures.
+        expressions: Slices.
+        brightness: (I,) mean luma of the pictures; None if no slice asks.
+    """
+    classes = result.dataset.classes
+    ap = bootstrap.intervals(result.table, plan, groups)
+    share = bootstrap.shares(result.tally, classes, plan, groups)
+    slices = [
+        (
+            each,
+            bootstrap.intervals(each.table, plan, groups, each.pictures)
+            if each.pictures.any()
+            else None,
         )
-        yield f"{values['subset']:7}{values['class']:16}{values['objects']:>8}{numbers}"
+        for each in cut(expressions, result.table, result.dataset, brightness)
+    ]
+
+    def worst_first(row: tuple[Slice, Intervals | None]) -> tuple[bool, float]:
+        value = row[1].overall["AP"].value if row[1] else None
+        return value is None, value or 0.0
+
+    return Assessment(
+        plan=plan,
+        groups=None if groups is None else len(set(groups.tolist())),
+        intervals={ALL: {**ap.overall, **share[ALL]}}
+        | {name: {**ap.per_class[name], **share[name]} for name in classes},
+        slices=sorted(slices, key=worst_first),
+        anatomy=errors.anatomy(result.table),
+        confusion=confusion.confusion(
+            result.deployed, shown(result.deployed, result.point), IOU_MIN
+        ),
+    )
 
 
-def judge(result: SubsetResult, threshold: float) -> list[Judged]:
-    """Every picture at the threshold, worst first; equals in the data set's order."""
+def judge(result: SubsetResult) -> list[Judged]:
+    """Every picture at the operating point, worst first; equals in the data set's order."""
     judged = []
     for index, image in enumerate(result.dataset):
-        found = above(result.found[image.path], threshold)
+        found = result.reported[image.path]
         matches = match(image, found, result.dataset.classes, IOU_MIN)
         misses = sum(
             taker < 0 and not box.ignore
@@ -142,42 +210,3 @@ def judge(result: SubsetResult, threshold: float) -> list[Judged]:
         badness = misses + sum(alarms)
         judged.append(Judged(index, found, matches, misses, len(alarms), badness))
     return sorted(judged, key=lambda j: (-j.badness, j.index))
-
-
-def files(results: Mapping[str, SubsetResult], choice: Choice) -> dict[str, str]:
-    """Every text file of the evaluation's report: name -> content."""
-    point = operating_point
-    long_rows = (
-        (subset, name, *row)
-        for subset, result in results.items()
-        for name, curve in result.curves.items()
-        for row in point.rows(curve)
-    )
-    detections = {
-        f"detections_{subset}.json": _lines(coco.results(result.dataset, result.found))
-        for subset, result in results.items()
-    }
-    return {
-        "metrics.json": _json(metrics(results, choice)),
-        "notes.json": _json(notes(results, choice)),
-        "per_class.csv": _csv(per_class(results, choice.threshold)),
-        # Of test and pooled, as `dvc plots` draws one line per file.
-        "precision_recall.csv": _csv([point.COLUMNS, *point.rows(results["test"].curves[ALL])]),
-        "precision_recall_per_class.csv": _csv([("subset", "class", *point.COLUMNS), *long_rows]),
-        **detections,
-    }
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def _lines(rows: Iterable[object]) -> str:
-    """A JSON list with a row a line, so that a text diff shows what changed."""
-    return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n"
-
-
-def _csv(rows: Iterable[Iterable[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

@@ -30,7 +30,8 @@ def red_is_a_person(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Four pictures in val and four in test; in one of each the person is hardly red."""
-    (tmp_path / "params.yaml").write_text((REPOSITORY / "params.yaml").read_text())
+    params = (REPOSITORY / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(params.replace("resamples: 1000", "resamples: 20"))
     for folder in ("raw", "dataset", "subsets", "design", "trained", "models"):
         (tmp_path / folder).mkdir()
     SPEC.save(tmp_path / "design/net.json")
@@ -60,19 +61,25 @@ def test_writes_scores_point_and_pictures(project, capsys) -> None:
     task.evaluate()
     point = json.loads((project / "models/point.json").read_text())
     # The dogs at 0.02 are false alarms: the threshold lies at the faintest person, 30 / 255.
-    assert point == {"score_min": 0.117, "nms_iou": 0.6, "max_detections": 100}
+    own = {"score_min": 0.117, "class_score_min": [0.117, 0.117]}  # no dog on val
+    assert point == {**own, "nms_iou": 0.6, "max_detections": 20}
     written = contents(project / "report")
-    assert set(written) == {
-        *("metrics.json", "notes.json", "per_class.csv", "sheet.jpg"),
+    pictures = {name for name in written if name.endswith(".jpg") and name != "sheet.jpg"}
+    assert len(pictures) == 4
+    slices = {f"slices/{name}.txt" for name in ("small", "large", "crowded", "dark", "hidden")}
+    assert set(written) - pictures - slices == {
+        *("metrics.json", "notes.json", "per_class.csv", "slices.csv", "sheet.jpg"),
+        *("errors.csv", "cases.csv", "confusion.csv", "reliability.csv"),
+        *("ground_truth_test.json", "samples/captions.json"),
         *("precision_recall.csv", "precision_recall.png", "precision_recall_per_class.csv"),
         *("detections_val.json", "detections_test.json", "pictures/captions.json"),
     }
     metrics = json.loads(written["metrics.json"])
     assert metrics["test"]["person_AP50"] == pytest.approx(1)
     assert metrics["test"]["dog_AP"] is None
-    assert metrics["operating_point"]["test_recall"] == 1
+    assert metrics["test"]["recall"] == 1
     said = capsys.readouterr().out
-    assert "operating point: score >= 0.117" in said
+    assert "operating point of person: highest recall on val with precision >= 0.9" in said
     assert "test: 4 of 4 pictures" in said
 
 

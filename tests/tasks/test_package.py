@@ -72,7 +72,9 @@ def test_result_is_recorded_with_numbers_and_files_that_exist(project, recorded)
     assert call["inputs"]["test"] == "test" * 12
     assert call["metrics"]["test/person_AP50"] == pytest.approx(0.5, abs=0.01)
     assert all(isinstance(value, float) for value in call["metrics"].values())
-    assert not any("Fähre" in name for name in call["metrics"]), "undefined numbers are left out"
+    assert "test/_b__Fähre_AP" not in call["metrics"], "undefined numbers are left out"
+    assert call["metrics"]["threshold/_b__Fähre"] == 0.9, "MLflow takes no < > & in a name"
+    assert call["inputs"]["test.small"] != call["inputs"]["test.nowhere"]
     assert call["existing"] == set(call["artifacts"])
     assert {"report", "bundle/street.zip", "sheet.jpg", "worst"} <= set(call["artifacts"])
 

@@ -3,11 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PIL
+from scored import score
 
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.detector.decode import Detections
 from pocketdet.report import gallery
-from pocketdet.scoring import results
+from pocketdet.scoring import cases, results
+from pocketdet.scoring.bootstrap import Plan
 
 OBJECT = (10.0, 10.0, 50.0, 90.0)
 RIGHT = Detections(
@@ -25,8 +27,8 @@ def scored(tmp_path: Path):
         PIL.new("RGB", (200, 100), (n * 10, 0, 0)).save(tmp_path / name)
         images.append(Image(name, (200, 100), (Box("person", OBJECT),)))
         found[name] = NOTHING if n % 4 == 0 else RIGHT
-    result = results.evaluate(Dataset(("person",), tuple(images)), found, 0.01)
-    return result, results.judge(result, 0.5)
+    result = score(Dataset(("person",), tuple(images)), found)
+    return result, results.judge(result)
 
 
 def test_worst_are_those_with_errors_and_no_more_than_asked(scored, tmp_path) -> None:
@@ -54,6 +56,40 @@ def test_sheet_goes_evenly_from_best_to_worst(scored, tmp_path, monkeypatch) -> 
 def test_sheet_of_one_picture(tmp_path) -> None:
     PIL.new("RGB", (40, 30)).save(tmp_path / "a.png")
     data = Dataset(("person",), (Image("a.png", (40, 30)),))
-    result = results.evaluate(data, {"a.png": NOTHING}, 0.01)
-    sheet = gallery.sheet(result, results.judge(result, 0.5), tmp_path)
+    result = score(data, {"a.png": NOTHING})
+    sheet = gallery.sheet(result, results.judge(result), tmp_path)
     assert sheet.width > gallery.CELL_WH[0]
+
+
+def test_samples_are_the_same_pictures_whatever_was_found(scored, tmp_path) -> None:
+    result, judged = scored
+    first = [name for name, _, _ in gallery.samples(result, judged, tmp_path)]
+    other = score(result.dataset, dict.fromkeys(result.found, NOTHING))
+    again = list(gallery.samples(other, results.judge(other), tmp_path))
+    assert [name for name, _, _ in again] == first
+    assert len(first) == gallery.SAMPLES
+    assert all("1 missed" in caption for _, _, caption in again)
+    fewer = result.dataset.subset([image.path for image in result.dataset.images[:12]])
+    part = score(fewer, {image.path: RIGHT for image in fewer})
+    kept = [name for name, _, _ in gallery.samples(part, results.judge(part), tmp_path)]
+    assert len(set(kept) & set(first)) >= 3, "most stay when pictures come and go"
+
+
+def test_error_is_zoomed_and_its_boxes_are_drawn(scored, tmp_path) -> None:
+    result, _ = scored
+    assessed = results.assess(result, Plan(0, 0.95, 0), None, [], None)
+    missed = cases.worst(result, assessed, 3)["missed"]
+    sheet = np.asarray(gallery.errors(result, missed[:1], tmp_path).convert("RGB")).astype(int)
+    orange = (abs(sheet - (0xFF, 0x95, 0x00)).sum(axis=2) < 60).nonzero()
+    assert len(orange[0])
+    # 80 px of 100 tall: cut to the picture, then enlarged to the cell.
+    assert np.ptp(orange[0]) > 150
+
+
+def test_case_at_the_edge_of_a_photo_can_be_drawn(tmp_path) -> None:
+    PIL.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    box = Box("person", (38.0, 28.0, 40.0, 30.0))
+    result = score(Dataset(("person",), (Image("a.png", (40, 30), (box,)),)), {"a.png": NOTHING})
+    assessed = results.assess(result, Plan(0, 0.95, 0), None, [], None)
+    (missed,) = cases.worst(result, assessed, 3)["missed"]
+    assert gallery.errors(result, [missed], tmp_path).width > 100

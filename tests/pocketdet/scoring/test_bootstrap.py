@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from pocketdet.dataset import Dataset
+from pocketdet.detector.decode import OperatingPoint
 from pocketdet.errors import DatasetError
-from pocketdet.scoring import bootstrap, coco, columns, ranking, table
+from pocketdet.scoring import bootstrap, coco, columns, operating_point, ranking, table
+from pocketdet.scoring.curves import ALL
 
 PLAN = bootstrap.Plan(resamples=200, level=0.95, seed=3)
 
@@ -125,22 +127,38 @@ def test_models_on_other_pictures_cannot_be_compared(make_scene) -> None:
         bootstrap.compare(matched(*make_scene(0)), matched(*make_scene(1)), PLAN)
 
 
-def test_slices_come_worst_first_and_are_drawn_alone(make_scene) -> None:
+def test_part_of_the_pictures_is_drawn_alone(make_scene) -> None:
     dataset, found = make_scene(0)
     scene = matched(dataset, found)
-    number = np.arange(len(dataset))
-    named = {"even": number % 2 == 0, "odd": number % 2 == 1, "first": number == 0}
-    rows = bootstrap.slices(scene, named, PLAN)
-    values = [row.overall["AP"].value for row in rows.values()]
-    assert values == sorted(values)
-    assert rows["even"].images == 20
-    even = [image.path for image in dataset.images[::2]]
-    alone = bootstrap.intervals(
-        matched(dataset.subset(even), {path: found[path] for path in even}), PLAN
-    )
-    assert rows["even"] == alone
-    with pytest.raises(DatasetError, match="slice 'none' holds no picture"):
-        bootstrap.slices(scene, {"none": number < 0}, PLAN)
+    even = np.arange(len(dataset)) % 2 == 0
+    part = bootstrap.intervals(scene, PLAN, pictures=even)
+    assert part.images == 20
+    paths = [image.path for image in dataset.images[::2]]
+    alone = matched(dataset.subset(paths), {path: found[path] for path in paths})
+    assert part == bootstrap.intervals(alone, PLAN)
+
+
+def test_shares_at_a_point_are_those_of_the_drawn_pictures(make_scene) -> None:
+    dataset, found = make_scene(2, images=12)
+    point = OperatingPoint(0.3, 0.6, 100)
+    plan = bootstrap.Plan(resamples=15, level=0.6, seed=9)
+    tally = operating_point.tally(matched(dataset, found), point)
+    ours = bootstrap.shares(tally, dataset.classes, plan)
+    hits, alarms, objects = tally.hits.sum(1), tally.false_alarms.sum(1), tally.objects.sum(1)
+    drawn = [(w @ hits) / (w @ (hits + alarms)) for w in draws(9, 12, 15)]
+    value = hits.sum() / (hits + alarms).sum()
+    interval = ours[ALL]["precision"]
+    assert interval.value == pytest.approx(value)
+    assert [interval.low, interval.high] == pytest.approx(ends(value, drawn, 0.6), abs=1e-9)
+    assert ours[ALL]["recall"].value == pytest.approx(hits.sum() / objects.sum())
+    assert ours["a"]["recall"].value == pytest.approx(tally.hits[:, 0].sum() / tally.of(0)[2])
+
+
+def test_no_resample_gives_values_without_intervals(make_scene) -> None:
+    scene = matched(*make_scene(0))
+    interval = bootstrap.intervals(scene, bootstrap.Plan(0, 0.95, 0)).overall["AP"]
+    assert interval.value is not None
+    assert (interval.low, interval.high, interval.draws) == (None, None, 0)
 
 
 def test_one_picture_has_a_value_but_no_interval(make_scene) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 
 from pocketdet.dataset import Box, Dataset, Image
-from pocketdet.detector.decode import Detections
+from pocketdet.detector.decode import Detections, OperatingPoint
 from pocketdet.scoring import columns, confusion, operating_point, table
 
 
@@ -10,7 +10,8 @@ def matrix(boxes: list[Box], rows: list[tuple[float, ...]], score_min: float = 0
     values = np.asarray(rows, np.float64).reshape(-1, 6)
     found = Detections(values[:, :4], values[:, 4], values[:, 5].astype(np.int64))
     objects, given = columns.objects_of(dataset), columns.found_of(dataset, {"0.jpg": found})
-    result = confusion.confusion(table.match(objects, given, 100), score_min, 0.5)
+    matched = table.match(objects, given, 100)
+    result = confusion.confusion(matched, matched.found.scores >= score_min, 0.5)
     assert result.names == ("a", "b", "background")
     return result.counts
 
@@ -41,11 +42,11 @@ def test_what_is_ignored_is_in_no_cell() -> None:
 
 def test_diagonal_holds_the_hits_of_the_operating_point(make_scene) -> None:
     dataset, found = make_scene(9)
-    curves = operating_point.curves(dataset, found, operating_point.match_all(dataset, found), 0.01)
     objects, given = columns.objects_of(dataset), columns.found_of(dataset, found)
-    counts = confusion.confusion(table.match(objects, given, 100), 0.3, 0.5).counts
-    for k, name in enumerate(dataset.classes):
-        at = int(np.searchsorted(curves[name].thresholds, 0.3))
-        assert counts[k, k] == curves[name].hits[at]
-        assert counts[k].sum() == curves[name].objects
-        assert counts[:, k].sum() == curves[name].hits[at] + curves[name].false_alarms[at]
+    matched = table.match(objects, given, 100)
+    point = OperatingPoint(0.2, 0.6, 100, (0.3, 0.2, 0.4))
+    tally = operating_point.tally(matched, point)
+    counts = confusion.confusion(matched, operating_point.shown(matched, point), 0.5).counts
+    for k in range(3):
+        hits, alarms, total = tally.of(k)
+        assert (counts[k, k], counts[k].sum(), counts[:, k].sum()) == (hits, total, hits + alarms)

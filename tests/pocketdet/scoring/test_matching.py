@@ -6,7 +6,7 @@ import numpy as np
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.detector.decode import Detections
 from pocketdet.scoring import coco
-from pocketdet.scoring.matching import above, match
+from pocketdet.scoring.matching import match
 
 CLASSES = ("person", "dog")
 
@@ -56,11 +56,6 @@ def test_empty_picture_and_empty_detections() -> None:
     assert match(picture(), detections((0, 0, 1, 1, 0.5, 0)), CLASSES, 0.5).verdicts == (
         "false alarm",
     )
-
-
-def test_above_keeps_what_reaches_the_score() -> None:
-    found = above(detections((0, 0, 1, 1, 0.5, 0), (0, 0, 1, 1, 0.25, 1)), 0.5)
-    assert found.labels.tolist() == [0]
 
 
 def test_same_verdicts_as_pycocotools_on_random_scenes() -> None:

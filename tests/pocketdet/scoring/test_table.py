@@ -6,7 +6,7 @@ import pytest
 
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.detector.decode import Detections
-from pocketdet.scoring import coco, columns, matching, ranking, table
+from pocketdet.scoring import coco, columns, matching, table
 
 
 def matched(dataset, found, limit=100, **options) -> table.Table:
@@ -67,26 +67,6 @@ def test_of_equal_overlaps_the_last_object_is_taken_as_in_pycocotools() -> None:
     found = {"0": Detections(rows, np.asarray([0.9, 0.8]), np.zeros(2, np.int64))}
     assert matched(dataset, found).partner[0].tolist() == [1, 0]
     assert reference(dataset, found)[0][0].tolist() == [True, True]
-
-
-def test_size_bins_in_pixels_are_cocos(make_scene) -> None:
-    dataset, found = make_scene(3)
-    expected = coco.score(dataset, found).overall
-    base = matched(dataset, found)
-    ranges = {"AP_small": (0, 32), "AP_medium": (32, 96), "AP_large": (96, 1e5)}
-    for number, (low, high) in ranges.items():
-        size = table.SizeBin(number, low, high, "px")
-        ours = ranking.rank(matched(dataset, found, size=size, near=base.near)).average_precision()
-        assert np.nanmean(ours) == pytest.approx(expected[number], abs=1e-12), number
-
-
-def test_relative_size_bins_follow_the_picture() -> None:
-    boxes = (Box("a", (0, 0, 20, 20)),)
-    dataset = Dataset(("a",), (Image("0", (40, 40), boxes), Image("1", (400, 400), boxes)))
-    nothing = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
-    found = {"0": nothing, "1": nothing}
-    large = matched(dataset, found, size=table.SizeBin("large", 0.3, 1, "relative"))
-    assert large.counts.tolist() == [True, False]
 
 
 def test_only_the_best_of_each_class_and_picture_are_looked_at(make_scene) -> None:
