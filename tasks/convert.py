@@ -42,7 +42,8 @@ def convert(
     pictures = [to_input(load_rgb(raw / name), rule) for name in names]
     say(f"calibration: {len(pictures)} pictures of the training subset")
     model = net.load(design, trained, batch=1)
-    source = Trained(model, spec, rule, operating_point, pictures, params.convert)
+    lowest = params.evaluate.score_min
+    source = Trained(model, spec, rule, operating_point, lowest, pictures, params.convert)
     converted.mkdir()
     (converted / "calibration.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
     described = []

@@ -159,10 +159,11 @@ def detections(
     # Stable, so that equal scores keep the order of the anchors on every runtime.
     order = np.argsort(-found, kind="stable")[: 20 * point.max_detections]
     anchor, label, found = anchor[order], label[order], found[order]
-    photo = rule.view(image_wh).back(boxes_xyxy[anchor], image_wh)
-    boxes = clip(photo, image_wh).astype(np.float32)
+    boxes = rule.view(image_wh).back(boxes_xyxy[anchor], image_wh)
+    # Before clipping, as LiteRT's and Core ML's own suppression: what lies outside counts.
     keep = nms(boxes, label, point.nms_iou)[: point.max_detections]
-    return Detections(boxes[keep], found[keep].astype(np.float32), label[keep])
+    inside = clip(boxes[keep], image_wh).astype(np.float32)
+    return Detections(inside, found[keep].astype(np.float32), label[keep])
 
 
 def nms(boxes_xyxy: Floats, labels: npt.NDArray[np.int64], iou_max: float) -> npt.NDArray[np.int64]:

@@ -5,14 +5,15 @@ for decoding or suppression. Input is a picture; set the request's imageCropAndS
 one that the input's description names, for the resize rule that the net was trained with. The
 thresholds are inputs with the operating point as default. The net computes in float16; the decoding
 of boxes, a thousandth of the work, in float32, because float16 has steps of 0.1 px at the far end
-of a picture.
+of a picture. Weights can be int8 (a scale a channel) or 6-bit indices into a table of 64 values a
+layer.
 """
 
 import json
 import uuid
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from pocketdet.exporting.contract import Tensor, Variant
 from pocketdet.exporting.served import INPUT, Served, Trained
 from pocketdet.preprocess import RESIZE, Preprocessing
 
+Weights = Literal["float16", "int8", "palette6"]
 SCORES, BOXES = "raw_confidence", "raw_coordinates"  # of the net; suppression drops the "raw_"
 # What the converter calls them: counted in the order of the names.
 CONVERTED = {"Identity": SCORES, "Identity_1": BOXES}
@@ -35,28 +37,55 @@ DECODE = "decode"  # name scope of the operations that stay in float32
 MODEL, WEIGHTS = "com.apple.CoreML/model.mlmodel", "com.apple.CoreML/weights"
 
 
-def write(path: Path, trained: Trained) -> None:
+def write(path: Path, trained: Trained, weights: Weights) -> None:
     """Write the package; the same bytes for the same net.
 
     Args:
         path: The package's folder, which must not exist.
         trained: The net.
+        weights: How they are stored; the net computes in float16 in any case.
 
     Raises:
         ExportError: Core ML has no operation for a layer.
     """
     import coremltools as ct
+    import coremltools.optimize.coreml as optimise
 
-    served, spec = trained.whole, trained.spec
+    if "coreml" not in trained.made:
+        trained.made["coreml"] = _program(trained)
+    program = trained.made["coreml"]
+    if weights == "int8":
+        linear = optimise.OpLinearQuantizerConfig(mode="linear_symmetric")
+        program = optimise.linear_quantize_weights(
+            program, optimise.OptimizationConfig(global_config=linear)
+        )
+    elif weights == "palette6":
+        palette = optimise.OpPalettizerConfig(mode="kmeans", nbits=6, num_kmeans_workers=1)
+        program = optimise.palettize_weights(
+            program, optimise.OptimizationConfig(global_config=palette)
+        )
+    net = program.get_spec()
+    net.description.metadata.userDefined.pop("com.github.apple.coremltools.conversion_date", None)
+    for converted, name in CONVERTED.items():
+        ct.utils.rename_feature(net, converted, name)
+    pipeline = _pipeline(net, trained.spec, trained.point)
+    _describe(pipeline, trained.rule, trained.spec, trained.point)
+    _write(pipeline, Path(program.weights_dir), path)
+
+
+def _program(trained: Trained) -> Any:
+    """The net as an ML program, by coremltools' converter."""
+    import coremltools as ct
 
     targets = {16: ct.target.iOS16, 17: ct.target.iOS17, 18: ct.target.iOS18}
+    shape = trained.whole.shape
     try:
-        program = ct.convert(
-            [_decoded(served, spec).get_concrete_function()],
+        return ct.convert(
+            [_decoded(trained.whole, trained.spec).get_concrete_function()],
             source="tensorflow",
             convert_to="mlprogram",
             skip_model_load=True,
-            inputs=[ct.ImageType(name=INPUT, shape=served.shape, color_layout=ct.colorlayout.RGB)],
+            inputs=[ct.ImageType(name=INPUT, shape=shape, color_layout=ct.colorlayout.RGB)],
             outputs=[ct.TensorType(name=name, dtype=np.float32) for name in CONVERTED],
             minimum_deployment_target=targets[trained.options.coreml_ios],
             compute_precision=ct.transform.FP16ComputePrecision(
@@ -65,13 +94,6 @@ def write(path: Path, trained: Trained) -> None:
         )
     except (ValueError, NotImplementedError) as error:
         raise ExportError(f"Core ML: the converter refuses this net: {error}") from error
-    net = program.get_spec()
-    del net.description.metadata.userDefined["com.github.apple.coremltools.conversion_date"]
-    for converted, name in CONVERTED.items():
-        ct.utils.rename_feature(net, converted, name)
-    pipeline = _pipeline(net, spec, trained.point)
-    _describe(pipeline, trained.rule, spec, trained.point)
-    _write(pipeline, Path(program.weights_dir), path)
 
 
 def describe(name: str, path: Path, trained: Trained) -> Variant:

@@ -81,7 +81,7 @@ def failures(rows: Sequence[Row], max_lost: float) -> Iterator[str]:
         found = row.agreement
         if found is None:
             continue
-        if not np.isfinite(found.tensor_max):
+        if found.tensor_max is not None and not np.isfinite(found.tensor_max):
             yield f"{row.variant}: outputs that are no numbers (NaN or infinite)"
         if found.lost > max_lost:
             yield (

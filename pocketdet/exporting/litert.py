@@ -1,14 +1,17 @@
-"""LiteRT (TensorFlow Lite) files: fp32, fp16 and int8.
+"""LiteRT (TensorFlow Lite) files.
 
 - fp32: everything float32.
 - fp16: weights float16, half the size; input and outputs float32.
+- dynamic: weights int8, activations float32, quantised where an operation wants it.
 - int8: weights (one scale a channel) and activations int8. The input is uint8 and takes the
   picture's bytes as they are; the outputs are float32, so that an app reads all files the same way.
 
-A picture is RGB 0..255 for all of them. In fp32 and fp16 the normalisation is the first layer; in
-int8 it is the scale and zero point of the input, which costs neither time nor precision. (As a
-layer it would be requantised to two thirds of the input's 256 steps: seen, and half a percent of
-the outputs' error.) The batch is 1, and names are in the file's one signature.
+Each also with post-processing (`pocketdet.exporting.postprocess`), and int8 with a float32 input.
+All carry metadata. A picture is RGB 0..255 for all of them. Where the input is float32 the
+normalisation is the first layer; where it is uint8 it is the input's scale and zero point, which
+costs neither time nor precision. (As a quantised layer it would leave two thirds of the input's
+256 steps: seen, and half a percent of the outputs' error.) The batch is 1, and names are in the
+file's one signature.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,29 +22,71 @@ import numpy as np
 import numpy.typing as npt
 
 from pocketdet.errors import ExportError
-from pocketdet.exporting import flatbuffer
+from pocketdet.exporting import flatbuffer, metadata, postprocess
 from pocketdet.exporting.contract import Tensor, Variant
 from pocketdet.exporting.served import Served, Trained
+from pocketdet.exporting.surgery import Editor
 from pocketdet.preprocess import Preprocessing
 
-Precision = Literal["fp32", "fp16", "int8"]
+Precision = Literal["fp32", "fp16", "dynamic", "int8"]
 
 
-def write(path: Path, trained: Trained, precision: Precision) -> None:
+def write(
+    path: Path,
+    trained: Trained,
+    precision: Precision,
+    suppress: bool = False,
+    float_input: bool = False,
+) -> None:
     """Write a file; the same bytes for the same net and calibration pictures.
+
+    Args:
+        path: The file.
+        trained: The net.
+        precision: See the module.
+        suppress: Whether the file gives boxes instead of raw maps.
+        float_input: Of int8: whether it takes float32 instead of uint8.
 
     Raises:
         ExportError: LiteRT has no operation for a layer, or there is no calibration picture.
     """
-    if precision == "int8":
-        content = quantise(trained.core, trained.rule, trained.calibration)
-    else:
-        content = convert(trained.whole, precision)
-    path.write_bytes(content)
+    if precision not in trained.made:
+        trained.made[precision] = (
+            quantise(trained.core, trained.rule, trained.calibration)
+            if precision == "int8"
+            else convert(trained.whole, precision)
+        )
+    content = trained.made[precision]
+    if float_input:
+        content = with_float_input(content, trained.rule)
+    if suppress:
+        content = postprocess.append(content, trained.spec, trained.point, trained.score_min)
+    path.write_bytes(
+        metadata.attach(content, trained.spec.classes, trained.rule.resize, trained.point.score_min)
+    )
 
 
-def convert(served: Served, precision: Literal["fp32", "fp16"]) -> bytes:
-    """A float file's content; the same bytes for the same net.
+def with_float_input(content: bytes, rule: Preprocessing) -> bytes:
+    """An int8 file that takes a float32 picture of 0..255 instead of a uint8 one.
+
+    Subtraction and division happen in float32, so that the quantised picture is the same.
+    """
+    editor = Editor(content)
+    ((name, old),) = editor.inputs().items()
+    shape = editor.shape(old)
+    picture, centred, normal = (editor.tensor(n, shape) for n in (name, "centred", "normalised"))
+    mean = editor.constant("mean", np.asarray([rule.mean], np.float32))
+    factor = editor.constant("factor", np.asarray([1 / rule.scale], np.float32))
+    (quantise,) = (op for op in editor.graph.operators if old in op.inputs)
+    quantise.inputs = np.asarray([normal], np.int32)
+    editor.operation("SUB", (picture, mean), (centred,), ("SubOptions", {}), place=0)
+    editor.operation("MUL", (centred, factor), (normal,), ("MulOptions", {}), place=1)
+    editor.ask({name: picture})
+    return editor.content()
+
+
+def convert(served: Served, precision: Literal["fp32", "fp16", "dynamic"]) -> bytes:
+    """A file's content whose activations are float32; the same bytes for the same net.
 
     Raises:
         ExportError: LiteRT has no operation for a layer.
@@ -49,8 +94,9 @@ def convert(served: Served, precision: Literal["fp32", "fp16"]) -> bytes:
     import tensorflow as tf
 
     converter = _converter(served)
-    if precision == "fp16":
+    if precision != "fp32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "fp16":
         converter.target_spec.supported_types = [tf.float16]
     return _run(converter, precision)
 
@@ -101,7 +147,7 @@ def describe(name: str, path: Path, trained: Trained) -> Variant:
         runtime="LiteRT",
         inputs=_tensors(graph, graph.inputs),
         outputs=_tensors(graph, graph.outputs),
-        postprocessing="app",
+        postprocessing="file" if postprocess.SCORES in graph.outputs else "app",
     )
 
 

@@ -45,12 +45,23 @@ class Program:
             file_weights_dir=str(path / "Data" / coreml.WEIGHTS),
         )
         self.function = program.functions["main"]
-        unknown = {o.op_type for o in self.function.operations} - OPERATIONS.keys() - {"const"}
+        known = {*OPERATIONS, "const"}
+        unknown = {
+            o.op_type
+            for o in self.function.operations
+            if o.op_type not in known and not o.op_type.startswith("constexpr_")
+        }
         if unknown:
             raise ExportError(
                 f"{path}: the interpreter knows no {', '.join(sorted(unknown))}; add it to "
                 "pocketdet/exporting/mil.py"
             )
+
+        self.unpacked = {
+            o.name: o.materialized_val_inference()
+            for o in self.function.operations
+            if o.op_type.startswith("constexpr_")
+        }
 
     def run(self, image: npt.NDArray[np.uint8]) -> dict[str, Array]:
         """The program's outputs.
@@ -63,6 +74,9 @@ class Program:
         values = {name: image.transpose(2, 0, 1)[None].astype(np.float32)}
         for operation in self.function.operations:
             if operation.op_type == "const":
+                continue
+            if operation.op_type.startswith("constexpr_"):  # weights that are stored smaller
+                values[operation.outputs[0].name] = self.unpacked[operation.name]
                 continue
             inputs = {key: _value(item, values) for key, item in operation.inputs.items()}
             (output,) = operation.outputs

@@ -22,7 +22,8 @@ class Agreement:
 
     Attributes:
         images: How many pictures.
-        tensor_max: Largest absolute difference of an output value.
+        tensor_max: Largest absolute difference of an output value; None where the file gives
+            boxes only.
         tensor_mean: Mean absolute difference.
         boxes: Detections of the net.
         missing: Those without a counterpart in the file.
@@ -33,8 +34,8 @@ class Agreement:
     """
 
     images: int
-    tensor_max: float
-    tensor_mean: float
+    tensor_max: float | None
+    tensor_mean: float | None
     boxes: int
     missing: int
     extra: int
@@ -65,7 +66,7 @@ class Comparison:
 
     def add(
         self,
-        net: Mapping[str, Floats],
+        net: Mapping[str, Floats] | None,
         file: Mapping[str, Floats],
         net_found: Detections,
         file_found: Detections,
@@ -73,7 +74,7 @@ class Comparison:
         """Add one picture.
 
         Args:
-            net: Outputs of the net, by name.
+            net: Outputs of the net, by name; None where tensors cannot be compared.
             file: Outputs of the file, of the same names and shapes.
             net_found: Detections of the net, from a score well below the operating point on.
             file_found: Detections of the file, likewise.
@@ -81,6 +82,8 @@ class Comparison:
         Raises:
             ExportError: Names or shapes differ.
         """
+        if net is None:
+            net = file = {}
         shapes = [{name: value.shape for name, value in outputs.items()} for outputs in (net, file)]
         if shapes[0] != shapes[1]:
             raise ExportError(f"outputs differ: the net gives {shapes[0]}, the file {shapes[1]}")
@@ -108,8 +111,8 @@ class Comparison:
         """The differences so far."""
         return Agreement(
             self._images,
-            self._largest,
-            self._sum / max(self._values, 1),
+            self._largest if self._values else None,
+            self._sum / self._values if self._values else None,
             self._boxes,
             self._missing,
             self._extra,

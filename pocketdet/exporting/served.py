@@ -1,7 +1,7 @@
 """The trained net as one TensorFlow function of fixed shape: what every converter starts from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -49,16 +49,21 @@ class Trained:
         spec: What it is.
         rule: From a photo to its input.
         point: Deployment parameters.
+        score_min: A file that suppresses by itself gives boxes from this score on: the lowest that
+            evaluation looks at, so that an app may choose its threshold.
         calibration: (H, W, 3) uint8 RGB pictures at the input's size, for ranges of activations.
         options: Section `convert` of params.yaml.
+        made: What converters keep here to make several files of: their own name -> anything.
     """
 
     model: "keras.Model"
     spec: NetSpec
     rule: Preprocessing
     point: OperatingPoint
+    score_min: float
     calibration: Sequence[npt.NDArray[np.uint8]]
     options: Convert
+    made: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def whole(self) -> Served:

@@ -33,18 +33,30 @@ class Recipe:
     gated: bool = True
 
 
-def _litert(precision: litert.Precision) -> Recipe:
-    return Recipe(
-        f"{precision}.tflite", partial(litert.write, precision=precision), litert.describe
-    )
+def _litert(
+    file: str, precision: litert.Precision, suppress: bool = False, float_input: bool = False
+) -> Recipe:
+    write = partial(litert.write, precision=precision, suppress=suppress, float_input=float_input)
+    return Recipe(file, write, litert.describe)
+
+
+def _coreml(file: str, weights: coreml.Weights) -> Recipe:
+    return Recipe(file, partial(coreml.write, weights=weights), coreml.describe, gated=False)
 
 
 RECIPES: Mapping[str, Recipe] = {
-    "fp32": _litert("fp32"),
-    "fp16": _litert("fp16"),
-    "int8": _litert("int8"),
+    "fp32": _litert("fp32.tflite", "fp32"),
+    "fp16": _litert("fp16.tflite", "fp16"),
+    "dynamic": _litert("dynamic.tflite", "dynamic"),
+    "int8": _litert("int8.tflite", "int8"),
+    "int8_float": _litert("int8_float.tflite", "int8", float_input=True),
+    "fp32_nms": _litert("fp32_nms.tflite", "fp32", suppress=True),
+    "fp16_nms": _litert("fp16_nms.tflite", "fp16", suppress=True),
+    "int8_nms": _litert("int8_nms.tflite", "int8", suppress=True),
     "onnx": Recipe("detector.onnx", onnx.write, onnx.describe),
-    "coreml": Recipe("detector.mlpackage", coreml.write, coreml.describe, gated=False),
+    "coreml": _coreml("detector.mlpackage", "float16"),
+    "coreml_int8": _coreml("detector_int8.mlpackage", "int8"),
+    "coreml_palette6": _coreml("detector_palette6.mlpackage", "palette6"),
 }
 
 

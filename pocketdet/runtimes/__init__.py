@@ -50,8 +50,8 @@ class Runtime(Protocol):
 
     def reference(
         self, raw: Mapping[str, Floats], boxes_xyxy: Floats, scores: Floats
-    ) -> Mapping[str, Floats]:
-        """What `raw` would be if the file were the net itself.
+    ) -> Mapping[str, Floats] | None:
+        """What `raw` would be if the file were the net itself; None if that is no use.
 
         Args:
             raw: The net's raw maps.
@@ -65,20 +65,26 @@ class Runtime(Protocol):
         ...
 
 
-def check_shapes(path: Path, found: dict[str, tuple[int, ...]], spec: NetSpec) -> None:
+def raw_maps(spec: NetSpec) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the picture that a file of this net takes and of the maps it gives."""
+    w, h = spec.input_wh
+    maps = {name: (1, *shape) for name, shape in spec.outputs().items()}
+    return {"image": (1, h, w, 3), **maps}
+
+
+def check_shapes(
+    path: Path, found: dict[str, tuple[int, ...]], expected: dict[str, tuple[int, ...]]
+) -> None:
     """Refuse a file whose inputs and outputs are not those of the net.
 
     Args:
         path: The file, for the message.
         found: Name -> shape of everything that the file takes and gives.
-        spec: The net.
+        expected: Likewise, of the net.
 
     Raises:
         ExportError: Names or shapes differ; all differences are listed.
     """
-    w, h = spec.input_wh
-    expected: dict[str, tuple[int, ...]] = {"image": (1, h, w, 3)}
-    expected |= {name: (1, *shape) for name, shape in spec.outputs().items()}
     wrong = [
         f"{name}: expected {expected.get(name, 'nothing')}, found {found.get(name, 'nothing')}"
         for name in sorted(expected.keys() | found.keys())

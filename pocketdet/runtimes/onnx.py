@@ -10,7 +10,7 @@ from pocketdet.detector.decode import Floats
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
 from pocketdet.quiet import quiet
-from pocketdet.runtimes import Picture, RuntimeMissingError, check_shapes
+from pocketdet.runtimes import Picture, RuntimeMissingError, check_shapes, raw_maps
 
 
 class OnnxRuntime:
@@ -46,7 +46,7 @@ class OnnxRuntime:
         except Exception as error:  # its error classes have no public base below Exception
             raise ExportError(f"{path}: ONNX Runtime cannot load it: {error}") from error
         values = (*self._session.get_inputs(), *self._session.get_outputs())
-        check_shapes(path, {value.name: tuple(value.shape) for value in values}, spec)
+        check_shapes(path, {value.name: tuple(value.shape) for value in values}, raw_maps(spec))
         self._names = [value.name for value in self._session.get_outputs()]
 
     def raw(self, rgb: Picture) -> dict[str, Floats]:

@@ -14,6 +14,7 @@ from PIL import Image, ImageFilter
 
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import Level, NetSpec
+from pocketdet.exporting.variants import RECIPES
 from pocketdet.preprocess import Preprocessing
 from pocketdet.quiet import quiet
 from pocketdet.runtimes import Runtime
@@ -86,6 +87,7 @@ def tiny_trained(
     (folder / "subsets/train.txt").write_text(names)
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     params["convert"]["calibration_images"] = 8
+    params["convert"]["variants"] = list(RECIPES)
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return folder
 

@@ -10,7 +10,7 @@ import pytest
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
-from pocketdet.exporting import coreml
+from pocketdet.exporting import coreml, mil
 from pocketdet.exporting.contract import Contract
 from pocketdet.quiet import quiet
 from pocketdet.runtimes import Runtime
@@ -39,6 +39,36 @@ def test_equals_the_net(
         sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1)
         off = np.abs(found_boxes - boxes) / np.concatenate([sides, sides], -1)
         assert off.max() < 1e-2, "shares of the box"
+
+
+@pytest.mark.parametrize(
+    ("name", "operation", "share", "tolerance"),
+    [
+        ("detector_int8", "constexpr_affine_dequantize", 0.7, 0.01),
+        ("detector_palette6", "constexpr_lut_to_dense", 0.6, 0.05),
+    ],
+)
+def test_smaller_weights_are_in_the_package_and_the_net_still_works(
+    tiny_net: Runtime,
+    tiny_converted: Path,
+    tiny_spec: NetSpec,
+    tiny_pictures: list[npt.NDArray[np.uint8]],
+    name: str,
+    operation: str,
+    share: float,
+    tolerance: float,
+) -> None:
+    full, small = (
+        (tiny_converted / f"{n}.mlpackage/Data" / coreml.WEIGHTS / "weight.bin").stat().st_size
+        for n in ("detector", name)
+    )
+    assert small < share * full
+    program = mil.Program(tiny_converted / f"{name}.mlpackage")
+    kinds = [o.op_type for o in program.function.operations]
+    assert kinds.count(operation) > 20
+    _, scores = tiny_net(tiny_pictures[-1])
+    _, found = open_runtime(tiny_converted / f"{name}.mlpackage", tiny_spec)(tiny_pictures[-1])
+    assert 0 < np.abs(found - scores).mean() < tolerance * scores.max()
 
 
 def test_suppression_has_the_operating_point_and_the_labels(

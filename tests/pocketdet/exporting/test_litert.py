@@ -10,6 +10,7 @@ from pocketdet.errors import ExportError
 from pocketdet.exporting import delegates, flatbuffer, litert
 from pocketdet.exporting.contract import Contract
 from pocketdet.exporting.served import Served, Trained
+from pocketdet.exporting.variants import RECIPES
 from pocketdet.preprocess import Preprocessing
 from pocketdet.quiet import quiet
 from pocketdet.runtimes import Runtime
@@ -23,12 +24,13 @@ Pictures = list[npt.NDArray[np.uint8]]
 
 def trained(rule: Preprocessing) -> Trained:
     """What `describe` looks at: the rule alone."""
-    return Trained(None, None, rule, None, (), None)
+    return Trained(None, None, rule, None, 0.01, (), None)
 
 
 @pytest.mark.parametrize(
     ("precision", "tolerance"),
-    [("fp32", 1e-5), ("fp16", 2e-3), ("int8", 0.04)],  # of the outputs' standard deviation
+    # Of the outputs' standard deviation.
+    [("fp32", 1e-5), ("fp16", 2e-3), ("dynamic", 0.04), ("int8", 0.04)],
 )
 def test_equals_the_net(
     tiny_net: Runtime,
@@ -76,7 +78,7 @@ def test_int8_takes_plain_pixels_and_has_a_scale_per_channel(tiny_converted: Pat
 def test_the_contract_describes_the_files(tiny_converted: Path, tiny_spec: NetSpec) -> None:
     contract = Contract.load(tiny_converted / "contract.json")
     assert contract.net == tiny_spec
-    assert [v.name for v in contract.variants] == ["fp32", "fp16", "int8", "onnx", "coreml"]
+    assert [v.name for v in contract.variants] == list(RECIPES)
     names = {f"{kind}_{s}" for kind in ("scores", "boxes") for s in (8, 16, 32)}
     for name, dtype in (("fp32", "float32"), ("fp16", "float32"), ("int8", "uint8")):
         variant = contract.variant(name)
