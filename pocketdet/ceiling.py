@@ -1,7 +1,7 @@
 """The recall that the net's predictions allow before anything is learnt: the ceiling.
 
 With anchors: the share of objects that some anchor, on the grid of its level, overlaps enough.
-Without: the share with the centre of some cell inside.
+Without: the share with the centre of some cell inside whose distances reach all four sides.
 """
 
 from itertools import pairwise
@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from pocketdet.detector.decode import anchors
-from pocketdet.detector.spec import NetSpec
+from pocketdet.detector.spec import BINS, NetSpec
 from pocketdet.stats import Bools, Floats, Ints, Rows
 
 IOUS = (0.3, 0.4, 0.5, 0.6, 0.7)
@@ -64,11 +64,13 @@ def _overlapped(boxes: Floats, spec: NetSpec) -> Bools:
 
 
 def _cells(boxes: Floats, spec: NetSpec) -> Bools:
-    """(B, 1) whether a cell's centre is in an object."""
-    centre = anchors(spec).astype(np.float64)[:, :2]
+    """(B, 1) whether a cell's centre is in an object, and its distances reach all four sides."""
+    base = anchors(spec).astype(np.float64)
+    centre, reach = base[:, :2], base[:, 2:] * (BINS - 1)
     found = np.zeros((len(boxes), 1), bool)
     for start in range(0, len(boxes), CHUNK):
         part = boxes[start : start + CHUNK, None]
-        inside = (centre > part[..., :2]) & (centre < part[..., 2:])
+        before, behind = centre - part[..., :2], part[..., 2:] - centre
+        inside = (before > 0) & (behind > 0) & (before <= reach) & (behind <= reach)
         found[start : start + CHUNK, 0] = np.any(inside.all(axis=-1), axis=1)
     return found

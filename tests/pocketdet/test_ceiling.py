@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,3 +42,15 @@ def test_finer_levels_raise_the_ceiling():
     coarse = ceiling.rows(boxes, labels, spec(Level(32, ((12.0, 12.0),))))
     fine = ceiling.rows(boxes, labels, spec(Level(8, ((12.0, 12.0),)), Level(32, ((12.0, 12.0),))))
     assert float(shares(fine, "person")["IoU 0.5"]) > float(shares(coarse, "person")["IoU 0.5"])
+
+
+def test_without_anchors_a_cell_must_be_inside_and_reach_the_sides():
+    free = replace(spec(Level(4, ())), head="anchor_free")
+    boxes = np.array([[2.5, 2.5, 5.5, 5.5], [1, 1, 7, 7], [1, 1, 90, 62]])
+    found = ceiling.rows(boxes, np.array([0, 0, 1]), free)
+    assert found[0][-1] == "a cell inside"
+    assert float(shares(found, "person")["a cell inside"]) == 0.5  # cells' centres: 2, 6, 10, ...
+    assert float(shares(found, "dog")["a cell inside"]) == 1  # 60 px each way
+    coarse = ceiling.rows(np.array([[0.0, 0, 96, 64]]), np.array([0]), replace(
+        free, levels=(Level(2, ()),)))  # fmt: skip
+    assert float(shares(coarse, "person")["a cell inside"]) == 0  # 30 px are not enough
