@@ -26,7 +26,7 @@ from pocketdet import project
 from pocketdet.errors import PocketdetError
 from tasks import params, registry, spool
 from tasks.registry import Version
-from tasks.tracking import Store, TrackingError, sync
+from tasks.tracking import Store, sync
 
 
 class ResultError(PocketdetError):
@@ -46,7 +46,7 @@ def retrain() -> State:
                     account = replace(account, branch=clone.branch)
                 if account.news and dag.has_remote(clone.root):
                     dag.push(clone.root)
-    except (PocketdetError, TrackingError) as error:  # meant for the user: no traceback
+    except PocketdetError as error:  # meant for the user: no traceback
         return Failed(message=str(error), data=error)
     return conclude(account)
 

@@ -2,10 +2,10 @@
 
 Resize rules: "stretch" scales both sides to the input size, whatever the aspect, as MediaPipe and
 Vision's scaleFill do; "letterbox" keeps the aspect and fills what is left of the input with grey,
-as Vision's scaleFit does. A rule is `Preprocessing.sides` and its words in `RESIZE`; all else
-follows from the `View` that it gives. Interpolation: bilinear with antialiasing (Pillow's
-BILINEAR). Pixels are RGB, uint8; the net itself holds the normalisation (rgb - 127) / 128 as its
-first layer, so a client feeds plain 0..255 values.
+as Vision's scaleFit does. A rule is a name in `Resize`, its words in `RESIZE` and its arithmetic in
+`Preprocessing.sides`; all else follows from these. Interpolation: bilinear with antialiasing
+(Pillow's BILINEAR). Pixels are RGB, uint8; the net itself holds the normalisation
+(rgb - 127) / 128 as its first layer, so a client feeds plain 0..255 values.
 """
 
 import json
@@ -106,10 +106,15 @@ class Preprocessing:
         sides: npt.NDArray[np.float64] = np.maximum(np.rint(photos * scales), 1)
         return sides
 
+    def corners(self, photos_wh: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Where the top left corners of such photos (..., 2) come in the input, whole px."""
+        left: npt.NDArray[np.float64] = (self.input_wh - self.sides(photos_wh)) // 2
+        return left
+
     def view(self, photo_wh: tuple[int, int]) -> View:
         """Where a photo goes in the input."""
-        w, h = self.sides(photo_wh).astype(int).tolist()
-        return View(((self.input_wh[0] - w) // 2, (self.input_wh[1] - h) // 2), (w, h))
+        (x, y), (w, h) = self.corners(photo_wh).tolist(), self.sides(photo_wh).tolist()
+        return View((x, y), (w, h))
 
     def save(self, path: Path) -> None:
         """Write as JSON."""

@@ -74,10 +74,8 @@ class Table:
 
     def boxes_at(self, rule: Preprocessing) -> Floats:
         """(B, 4) every box at the net's input, px."""
-        sides = rule.sides(self.size_wh)
-        # As in `Preprocessing.view`: a picture is centred on whole pixels.
-        corner = (np.asarray(rule.input_wh) - sides) // 2
-        scaled: Floats = self.xyxy * np.tile(sides / self.size_wh, 2) + np.tile(corner, 2)
+        scales = np.tile(rule.sides(self.size_wh) / self.size_wh, 2)
+        scaled: Floats = self.xyxy * scales + np.tile(rule.corners(self.size_wh), 2)
         return scaled
 
     def sides_at(self, rule: Preprocessing) -> Floats:

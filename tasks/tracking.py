@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pocketdet.config import Params
+from pocketdet.errors import PocketdetError
 from tasks import spool
 from tasks.params import flatten
 from tasks.stage import say
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "pocketdet"
 
 
-class TrackingError(Exception):
+class TrackingError(PocketdetError):
     """The tracking store cannot be reached or refuses to answer."""
 
 
@@ -133,7 +134,7 @@ def record_result(
         metrics: Name to number; "/" groups them in MLflow.
         artifacts: Name in MLflow to a file or folder, such as {"report": folder}. The files must
             exist when this is called, and may change afterwards.
-        tags: More to search by, such as {"budget": "pass"}.
+        tags: More to search by, see `tasks.tags.of_result`.
     """
     files = spool.hash_files(artifacts)
     flat = flatten(params)

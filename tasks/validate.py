@@ -9,9 +9,10 @@ from pocketdet import checks, formats, grouping, policy
 from pocketdet.config import Params
 from pocketdet.errors import DatasetError
 from pocketdet.formats import ReadRules
+from tasks import spool
 from tasks.stage import say, stage, write_table
 
-MEMORY = Path(".pocketdet/decoded.jsonl")  # of this machine; deleting it costs time only
+MEMORY = "decoded.jsonl"  # among the state of this machine; deleting it costs time only
 SAY_EVERY = 500  # pictures
 
 
@@ -43,7 +44,7 @@ def validate(params: Params, raw: Path, dataset: Path, report: Path) -> None:
         if done % SAY_EVERY == 0:
             say(f"{done} of {len(merged)} pictures decoded")
 
-    with checks.Memory(MEMORY) as memory:
+    with checks.Memory(spool.state() / MEMORY) as memory:
         pictures = checks.inspect(merged, raw, memory, os.cpu_count() or 1, progress)
 
     dataset.mkdir()

@@ -148,17 +148,17 @@ def _box(rows: Rows, record: str, row: Any, frame: Frame, annotator: str) -> Box
         return None
     sides = [number(row.findtext(f"bndbox/{key}")) for key in ("xmin", "ymin", "xmax", "ymax")]
     ignore = (row.findtext("ignore") or "").strip()
-    if not ignore and _flag(row, "difficult"):
+    if not ignore and flag(row, "difficult"):
         ignore = "difficult"
     truncation = occlusion = None
     if (text := row.findtext("truncation")) is not None:
         truncation = share(number(text))
     elif row.findtext("truncated") is not None:
-        truncation = TRUNCATED if _flag(row, "truncated") else 0.0
+        truncation = TRUNCATED if flag(row, "truncated") else 0.0
     if (text := row.findtext("occlusion")) is not None:
         occlusion = level(number(text))
     elif row.findtext("occluded") is not None:
-        occlusion = int(_flag(row, "occluded"))
+        occlusion = int(flag(row, "occluded"))
     return rows.box(
         record,
         label,
@@ -181,7 +181,8 @@ def from_edges(x1: float, y1: float, x2: float, y2: float) -> tuple[float, ...]:
     return x1 + 1, y1 + 1, x2, y2
 
 
-def _flag(row: Any, name: str) -> bool:
+def flag(row: Any, name: str) -> bool:
+    """Whether an object says so of itself; what is not there is no."""
     return (row.findtext(name) or "").strip().lower() in ("1", "true", "yes")
 
 

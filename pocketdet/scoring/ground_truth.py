@@ -20,7 +20,7 @@ import numpy as np
 
 from pocketdet.dataset import DONT_CARE
 from pocketdet.errors import DatasetError
-from pocketdet.formats.voc import parse, to_edges
+from pocketdet.formats.voc import flag, parse, to_edges
 from pocketdet.scoring.columns import ANY_CLASS, Objects
 from pocketdet.scoring.kitti import TYPES
 from pocketdet.scoring.records import edges, files, is_known, lines, load_json, numbers
@@ -152,9 +152,8 @@ def _voc_xml(file: Path) -> tuple[tuple[float, float], list[tuple[str, _Edges, b
             raise DatasetError(f"{file}: {record}: expected a name, found none")
         texts = [row.findtext(f"bndbox/{key}") for key in ("xmin", "ymin", "xmax", "ymax")]
         corners = numbers(file, record, texts, "bndbox")
-        difficult = (row.findtext("difficult") or "0").strip() not in ("0", "false", "no")
         box = edges(file, record, to_edges(*corners))
-        rows.append((name, box, difficult, -1.0, -1))
+        rows.append((name, box, flag(row, "difficult"), -1.0, -1))
     stated = [root.findtext(f"size/{side}") for side in ("width", "height")]
     if None in stated:
         return _UNKNOWN_WH, rows

@@ -34,9 +34,13 @@ def only(statuses, *ran, status="Ran"):
     return statuses == {stage: status if stage in ran else "Cached" for stage in ALL}
 
 
-def test_stages_are_those_of_dvc_yaml():
+def test_stages_are_those_of_dvc_yaml_in_an_order_in_which_they_can_run():
     real = {node.name.partition("@")[0] for node in dag.nodes(REPOSITORY)}
     assert set(dag.stages(REPOSITORY)) == {n for n in real if not n.endswith(".dvc")}
+    place = {name: number for number, name in enumerate(dag.stages(REPOSITORY))}
+    for node in dag.nodes(REPOSITORY):  # tasks.tags takes the order of lines for one of running
+        after = [place[need.partition("@")[0]] for need in node.needs if not need.endswith(".dvc")]
+        assert node.is_source or max(after, default=-1) < place[node.name.partition("@")[0]]
     form = pipeline.parameters.model_dump()["properties"]["stages"]
     assert form["items"]["enum"] == dag.stages(REPOSITORY)
 
