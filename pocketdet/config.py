@@ -186,7 +186,7 @@ class Design(Section):
     resize: Resize
     backbone: Annotated[str, AfterValidator(_known_backbone)]
     width: Positive
-    weights: str
+    weights: Annotated[str, Field(pattern=r"^(imagenet|none|[^/\\]+\.safetensors)$")]
     neck_channels: Annotated[int, Field(ge=8, le=512, strict=True)]
     head: Head
     head_blocks: Annotated[int, Field(ge=0, le=4, strict=True)]

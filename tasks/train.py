@@ -23,7 +23,9 @@ LIBRARIES = ("keras", "numpy", "opencv-python-headless", "pillow", "tensorflow")
 
 
 @stage(outs=("trained", "report"))
-def train(params: Params, shards: Path, design: Path, trained: Path, report: Path) -> None:
+def train(
+    params: Params, shards: Path, start: Path, design: Path, trained: Path, report: Path
+) -> None:
     """Train from the pretrained backbone, or carry on from the checkpoint of a killed run."""
     with quiet():
         import keras
@@ -45,14 +47,14 @@ def train(params: Params, shards: Path, design: Path, trained: Path, report: Pat
     if section != params.train:
         say("design.weights is none: the backbone starts at random, so nothing is frozen")
     manifest = json.loads((shards / "manifest.json").read_text())
-    key = training_key(params, spec, manifest["sha256"])
+    key = training_key(params, spec, start, manifest["sha256"])
     checkpoint = Checkpoint(spool.state() / "checkpoints" / key)
     learning = Batches(shards, "train", params.augment, section.batch, params.seed, section.balance)
     watching = Batches(shards, "val", None, section.batch, params.seed)
     schedule = Schedule(section, learning.steps)
 
     model = net.build(spec)
-    filled = pretrained.initialise(model, spec)
+    filled = pretrained.initialise(model, spec, start)
     say(
         f"{spec.backbone}: {model.count_params():,} weights, {filled} of {len(model.weights)} "
         f"arrays from {spec.weights!r}; {len(learning)} photos, {schedule.steps} steps"
@@ -96,15 +98,16 @@ def train(params: Params, shards: Path, design: Path, trained: Path, report: Pat
     checkpoint.remove()
 
 
-def training_key(params: Params, spec: NetSpec, shards_sha256: str) -> str:
+def training_key(params: Params, spec: NetSpec, start: Path, shards_sha256: str) -> str:
     """Hash of everything that the weights depend on; also finds the training in MLflow."""
     root = Path(__file__).resolve().parents[1]
     dag = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))
     sources = [root / dep for dep in dag["stages"]["train"]["deps"] if dep.endswith(".py")]
+    earlier = start / spec.weights
     given = {
         "params": params.model_dump(mode="json", include={"seed", "augment", "train"}),
         "net": asdict(spec),
-        "pretrained": spool.sha256(Path(spec.weights)) if Path(spec.weights).is_file() else "",
+        "pretrained": spool.sha256(earlier) if earlier.is_file() else "",
         "shards": shards_sha256,
         "code": [spool.sha256(source) for source in sources],
         "libraries": {name: version(name) for name in LIBRARIES},

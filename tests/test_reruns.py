@@ -60,6 +60,11 @@ def test_edited_helper_reaches_exactly_its_stages(project, module, expected):
     assert changed(project) == expected
 
 
+def test_weights_to_start_from_are_an_input(project):
+    (project / "models/start/earlier.safetensors").write_bytes(b"new")
+    assert changed(project) == {"train"}
+
+
 def test_edit_runs_the_stage_and_what_follows(project, reran):
     set_params(project, {"profile.runs": 6})
     assert reran(project) == ["profile", "package"]

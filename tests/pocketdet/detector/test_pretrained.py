@@ -18,6 +18,8 @@ from pocketdet.errors import WeightsError
 SHARED = Path(__file__).resolve().parents[3] / "../shared/data/coco128"
 LEVELS = tuple(Level(s, ((2.0 * s, 2.0 * s),)) for s in (8, 16, 32))
 
+NOWHERE = Path("nowhere")
+
 
 def spec_of(backbone="efficientnet_lite0", width=1.0, choice="imagenet", channels=8):
     return NetSpec(backbone, width, choice, channels, 0, (128, 96), ("a",), LEVELS)
@@ -37,7 +39,7 @@ def features(model, *layers):
 
 def test_efficientnet_lite0_features_are_those_of_the_pretrained_net():
     model = net.build(spec_of())
-    assert pretrained.initialise(model, spec_of()) == 225
+    assert pretrained.initialise(model, spec_of(), NOWHERE) == 225
     # Recorded once, after the whole net below had named real photos rightly.
     expected = {
         "backbone_2_1_add": (-0.48004, 9.34201, [-11.42253, -2.45536, 0.26948, -32.88926]),
@@ -120,7 +122,7 @@ def test_no_download_says_what_can_be_chosen(monkeypatch):
     with pytest.raises(
         WeightsError, match=r"go online once, or choose design.weights: imagenet \|"
     ):
-        pretrained.initialise(net.build(spec), spec)
+        pretrained.initialise(net.build(spec), spec, NOWHERE)
 
 
 def test_no_package_says_what_to_install():
@@ -133,7 +135,7 @@ def test_none_changes_nothing():
     spec = spec_of("mobilenet_v2", 0.35, "none")
     model = net.build(spec)
     before = model.get_weights()
-    assert pretrained.initialise(model, spec) == 0
+    assert pretrained.initialise(model, spec, NOWHERE) == 0
     assert all(map(np.array_equal, before, model.get_weights()))
 
 
@@ -149,10 +151,10 @@ def test_the_rows_of_classes_that_stay_are_reused(tmp_path, head):
     for variable in model.weights:
         variable.assign(np.random.default_rng(0).normal(size=variable.shape))
     weights.save(model, path, earlier.classes)
-    later = spec(str(path), "horse", "dog", "cat")
+    later = spec(path.name, "horse", "dog", "cat")
     fresh, filled = net.build(later), net.build(later)
     filled.set_weights(fresh.get_weights())
-    assert pretrained.initialise(filled, later) == len(filled.weights)
+    assert pretrained.initialise(filled, later, tmp_path) == len(filled.weights)
     name = "head_scores" if head == "anchor_free" else "scores_8"
     for part in range(2):  # kernel, bias
         was, new, now = (m.get_layer(name).get_weights()[part] for m in (model, fresh, filled))
@@ -166,14 +168,14 @@ def test_a_file_of_an_earlier_net_fills_what_fits_and_must_hold_the_whole_backbo
     earlier = net.build(spec_of("mobilenet_v2", 0.35, "none"))
     path = tmp_path / "earlier.safetensors"
     weights.save(earlier, path, ("a",))
-    spec = spec_of("mobilenet_v2", 0.35, str(path), channels=16)  # another neck, the same backbone
+    spec = spec_of("mobilenet_v2", 0.35, path.name, channels=16)  # another neck, the same backbone
     model = net.build(spec)
-    filled = pretrained.initialise(model, spec)
+    filled = pretrained.initialise(model, spec, tmp_path)
     ours = {v.path: v.numpy() for v in model.weights}
     theirs = {v.path: v.numpy() for v in earlier.weights}
     same = {p for p in ours if ours[p].shape == theirs[p].shape and (ours[p] == theirs[p]).all()}
     assert filled == sum(ours[p].shape == theirs[p].shape for p in ours)
     assert {p for p in ours if p.startswith("backbone")} <= same
-    other = spec_of("mobilenet_v2", 0.5, str(path))
+    other = spec_of("mobilenet_v2", 0.5, path.name)
     with pytest.raises(WeightsError, match="backbone weights missing or of another shape"):
-        pretrained.initialise(net.build(other), other)
+        pretrained.initialise(net.build(other), other, tmp_path)
