@@ -306,6 +306,7 @@ class Verify(Section):
 
     images: Natural
     coreml_images: Natural
+    resamples: Count
     max_lost: Annotated[float, Field(ge=0)]
     max_ap_drop: dict[Name, Annotated[float, Field(ge=0)]]
 
