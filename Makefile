@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-slow fuzz lint deps reproduce lock
+.PHONY: help env run test test-slow client-test fuzz lint deps reproduce lock
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,6 +30,15 @@ test: $(READY) lint  ## all quick checks and tests
 
 test-slow: $(READY)  ## the tests that take minutes
 	python -m pytest -m slow
+
+client-test: $(READY) .venv-client/.ready  ## hold MediaPipe's detections against ours, after `make run`
+	POCKETDET_CLIENT=.venv-client/bin/python python -m pytest -q -s -m slow tests/client
+
+.venv-client/.ready:
+	@echo "Building .venv-client: MediaPipe, which shares no environment with the pipeline"
+	.venv/bin/python -m venv .venv-client
+	.venv-client/bin/python -m pip install --quiet mediapipe==1.2.2
+	@touch $@
 
 reproduce: $(READY)  ## show that DVC and Prefect, in two clones, give the same bytes
 	python -m pytest -m slow tests/test_reproduce.py

@@ -3,6 +3,7 @@
     arch.json            the net: specification, layers, costs
     params.json          deployment parameters: model file, operating point, preprocessing
     labels.txt           class names, one a line, in the order of their numbers
+    golden/              a photo with all that an app computes from it, see exporting.golden
     contract.json        inputs and outputs of every model file
     *.tflite, *.mlpackage/, *.onnx
     weights.safetensors  the trained weights
@@ -30,6 +31,7 @@ FORMAT = 1
 REQUIRED = ("arch.json", "contract.json", "labels.txt", "params.json", "stats.json")
 MAX_BYTES = 1 << 30  # a phone bundle is a few MB; far more is an accident or an attack
 MAX_FILES = 10_000
+MAX_JSON = 50_000_000  # bytes; stats.json with thousands of classes has a few million
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 
 
@@ -47,7 +49,7 @@ class Bundle:
 
     def json(self, name: str) -> Any:
         """A JSON file's value."""
-        return json.loads(self.files[name])
+        return loads(self.files[name])
 
     def unpack(self, folder: Path) -> None:
         """Write all files into an existing folder; names were checked when it was opened."""
@@ -161,7 +163,7 @@ def _unpack(archive: Path, zipped: zipfile.ZipFile, entry: zipfile.ZipInfo, name
 def _read_manifest(path: Path, raw: bytes) -> tuple[str, dict[str, str]]:
     """The bundle's name and the sha256 of each file."""
     try:
-        manifest = json.loads(raw)
+        manifest = loads(raw)
         name = str(manifest["name"])
         # Only what `write` would write: no digit and no blank of it can change unnoticed.
         if _manifest(name, manifest["files"]) != raw:
@@ -196,3 +198,17 @@ def _sha256(content: bytes) -> str:
 def dump(value: object) -> bytes:
     """JSON as it is written into a bundle: the same value, the same bytes."""
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def loads(content: bytes) -> Any:
+    """JSON of a bundle, which may come from anywhere.
+
+    Raises:
+        ValueError: It is no JSON, or nested or long beyond what a bundle needs.
+    """
+    if len(content) > MAX_JSON:
+        raise ValueError(f"{len(content):,} bytes of JSON, expected at most {MAX_JSON:,}")
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("JSON nested too deeply") from error

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, m
 
 from pocketdet.detector.backbones import BACKBONES
 from pocketdet.detector.spec import Head
-from pocketdet.preprocess import Resize
+from pocketdet.preprocess import Interpolation, Resize
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -184,6 +184,7 @@ class Design(Section):
     device: Name
     input_wh: tuple[Count, Count]
     resize: Resize
+    interpolation: Interpolation
     backbone: Annotated[str, AfterValidator(_known_backbone)]
     width: Positive
     weights: Annotated[str, Field(pattern=r"^(imagenet|none|[^/\\]+\.safetensors)$")]
@@ -305,6 +306,7 @@ class Verify(Section):
 
     images: Natural
     coreml_images: Natural
+    resamples: Count
     max_lost: Annotated[float, Field(ge=0)]
     max_ap_drop: dict[Name, Annotated[float, Field(ge=0)]]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pocketdet.bundle import dump
 from pocketdet.errors import BundleError
+from pocketdet.exporting import golden
 from pocketdet.exporting.contract import Contract
 from pocketdet.report import card
 from pocketdet.report.facts import Facts
@@ -18,7 +19,13 @@ STATS = (
 
 
 def contents(
-    name: str, facts: Facts, verdict: Verdict, contract: Contract, converted: Path, weights: Path
+    name: str,
+    facts: Facts,
+    verdict: Verdict,
+    contract: Contract,
+    converted: Path,
+    verified: Path,
+    weights: Path,
 ) -> dict[str, bytes]:
     """All files of a bundle but its manifest.
 
@@ -28,6 +35,7 @@ def contents(
         verdict: Pass or fail.
         contract: Of the converted files.
         converted: Their folder.
+        verified: What the verify stage left, for the golden vectors.
         weights: The trained weights.
 
     Raises:
@@ -58,6 +66,9 @@ def contents(
     }
     for variant in contract.variants:
         files |= _model(converted, variant.file)
+    for path in sorted((verified / golden.FOLDER).rglob("*")):
+        if path.is_file():
+            files[path.relative_to(verified).as_posix()] = path.read_bytes()
     if MODEL not in files:
         raise BundleError(f"{converted}: no {MODEL}, which `pocketdet detect` runs; convert again")
     return files

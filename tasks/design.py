@@ -33,7 +33,7 @@ def design(params: Params, dataset: Path, subsets: Path, design: Path, report: P
     design.mkdir()
     report.mkdir()
     spec.save(design / "net.json")
-    rule = Preprocessing(wanted.input_wh, wanted.resize)
+    rule = Preprocessing(wanted.input_wh, wanted.resize, wanted.interpolation)
     rule.save(design / "preprocessing.json")
 
     say(f"building {spec.backbone} at {wanted.input_wh[0]} x {wanted.input_wh[1]} px")

@@ -42,7 +42,7 @@ def package(
     judged = verdict.judge(found, params.design.budget, params.package.min_ap50)
     contract = Contract.load(converted / "contract.json")
     bundle.mkdir()
-    files = contents(name, found, judged, contract, converted, weights)
+    files = contents(name, found, judged, contract, converted, reports / "verify", weights)
     _, archive = bundles.write(bundle, name, files)
     page.mkdir()
     html = pages.render(name, found, judged, reports)

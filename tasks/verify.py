@@ -6,13 +6,17 @@ from pocketdet.config import Params
 from pocketdet.dataset import Dataset, read_paths
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.errors import ExportError
-from pocketdet.exporting import ledger, variants
+from pocketdet.exporting import golden, ledger, variants
 from pocketdet.exporting.contract import Contract
 from pocketdet.exporting.verify import Effort
 from pocketdet.exporting.verify import verify as run_all
+from pocketdet.preprocess import load_rgb
 from pocketdet.quiet import quiet
 from pocketdet.runtimes.keras import KerasRuntime
+from pocketdet.scoring.bootstrap import Plan
 from tasks.stage import say, stage
+
+LEVEL = 0.95  # of the interval of what a file loses
 
 
 @stage(outs=("report",))
@@ -31,17 +35,20 @@ def verify(
     test = read_paths(subsets / "test.txt")
     with quiet():
         net = KerasRuntime.load(design, trained)
-    rows, net_ap = run_all(
+    contract = Contract.load(converted / "contract.json")
+    outcome = run_all(
         Dataset.load(dataset / "dataset.json").subset(test),
         raw,
-        Contract.load(converted / "contract.json"),
+        contract,
         converted,
         net,
         OperatingPoint(scoring.score_min, scoring.nms_iou, scoring.max_detections),
         Effort(section.images, section.coreml_images),
         variants.limits(params.convert.variants, section.max_ap_drop),
+        Plan(section.resamples, LEVEL, params.seed),
         say,
     )
+    rows = outcome.rows
     say(ledger.as_text(rows))
     for row in rows:
         if row.ops:
@@ -55,7 +62,13 @@ def verify(
         )
     report.mkdir()
     (report / "ledger.csv").write_text(ledger.as_csv(rows), encoding="utf-8")
-    (report / "ledger.json").write_text(ledger.as_json(rows, net_ap), encoding="utf-8")
+    (report / "ledger.json").write_text(ledger.as_json(rows, outcome.net_ap), encoding="utf-8")
+    photo = golden.shrunk(load_rgb(raw / golden.chosen(outcome.expected, contract)))
+    (report / golden.FOLDER).mkdir()
+    vectors = golden.record(photo, net, outcome.runtimes, contract)
+    for name, content in vectors.items():
+        (report / name).parent.mkdir(exist_ok=True)
+        (report / name).write_bytes(content)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ nothing of it.
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -102,6 +102,18 @@ def coding_of(net: NetSpec) -> OffsetCoding | DistanceCoding:
 
 
 @dataclass(frozen=True)
+class Suppression:
+    """The rule of non-maximum suppression, with the thresholds of the operating point."""
+
+    rule: str = (
+        "keep candidates with a score of at least class_score_min of their class, or score_min where "
+        "there is none; go through them from the best down, "
+        "equal scores in the order of the outputs; drop one whose IoU with a kept one of its class "
+        "is above nms_iou, boxes not clipped; keep at most max_detections; then clip to the picture"
+    )
+
+
+@dataclass(frozen=True)
 class Contract:
     """The whole of contract.json.
 
@@ -111,6 +123,7 @@ class Contract:
         operating_point: Thresholds of the post-processing.
         variants: The files.
         box_coding: From outputs to boxes.
+        suppression: From boxes to detections.
         schema: Version of this file's layout.
     """
 
@@ -119,6 +132,7 @@ class Contract:
     operating_point: OperatingPoint
     variants: tuple[Variant, ...]
     box_coding: OffsetCoding | DistanceCoding
+    suppression: Suppression = field(default_factory=Suppression)
     schema: int = SCHEMA
 
     def variant(self, name: str) -> Variant:
@@ -171,6 +185,8 @@ def _problems(contract: Contract) -> Iterator[str]:
         yield f"schema {contract.schema}, expected {SCHEMA}: another version of pocketdet wrote it"
     if contract.box_coding != coding_of(net):
         yield "box_coding is not the one of this version of pocketdet"
+    if contract.suppression != Suppression():
+        yield "suppression is not the rule of this version of pocketdet"
     if net.input_wh != contract.preprocessing.input_wh:
         yield f"net.input_wh {net.input_wh} is not preprocessing.input_wh"
     if not all(1 <= side <= MAX_SIDE for side in net.input_wh):

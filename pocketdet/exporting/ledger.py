@@ -28,6 +28,9 @@ class Row:
         ap_drop: The net's AP minus this, points; negative if the file is better.
         ap_drop_max: What params.yaml allows; None if it sets no limit.
         partitions: Pieces of the graph that XNNPACK ran here; None where it does not apply.
+        ap_drop_low: Lower end of the drop's interval over other pictures of the kind, by the paired
+            bootstrap; None if it was not taken.
+        ap_drop_high: Upper end.
         outside: Delegate -> (operation, layer) that it does not take.
     """
 
@@ -42,6 +45,8 @@ class Row:
     ap_drop_max: float | None = None
     partitions: int | None = None
     outside: Mapping[str, Sequence[tuple[str, str]]] | None = None
+    ap_drop_low: float | None = None
+    ap_drop_high: float | None = None
 
     def flat(self) -> dict[str, Any]:
         """The row with one plain value a column."""
@@ -118,7 +123,7 @@ def as_json(rows: Sequence[Row], net_ap: float | None) -> str:
 
 COLUMNS = (
     "variant", "status", "size_mb", "images", "tensor_max", "boxes", "missing", "extra", "iou_min",
-    "score_max", "ap", "ap_drop", "ap_drop_max", "partitions",
+    "score_max", "ap", "ap_drop", "ap_drop_low", "ap_drop_high", "ap_drop_max", "partitions",
 )  # fmt: skip
 
 

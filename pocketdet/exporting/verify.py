@@ -16,7 +16,10 @@ from pocketdet.exporting.parity import Comparison
 from pocketdet.preprocess import load_rgb, to_input
 from pocketdet.runtimes import Runtime, RuntimeMissingError
 from pocketdet.runtimes.opening import open_runtime
-from pocketdet.scoring import coco
+from pocketdet.scoring import bootstrap, coco
+from pocketdet.scoring.bootstrap import Interval, Plan
+from pocketdet.scoring.columns import found_of, objects_of
+from pocketdet.scoring.table import Table, match
 
 PROGRESS_EVERY = 25  # pictures
 
@@ -48,6 +51,25 @@ class Subject:
     found: dict[str, Detections] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What running all files gave.
+
+    Attributes:
+        rows: The ledger, in the contract's order.
+        net_ap: The net's AP, points of 100, or None if undefined.
+        expected: Image path -> the net's detections.
+        found: Variant -> likewise, for the pictures that it was run on.
+        runtimes: Variant -> its file, ready to run.
+    """
+
+    rows: list[Row]
+    net_ap: float | None
+    expected: dict[str, Detections]
+    found: dict[str, dict[str, Detections]]
+    runtimes: dict[str, Runtime]
+
+
 def verify(
     dataset: Dataset,
     root: Path,
@@ -57,8 +79,9 @@ def verify(
     scoring: OperatingPoint,
     effort: Effort,
     limits: Mapping[str, float],
+    plan: Plan,
     progress: Callable[[str], None],
-) -> tuple[list[Row], float | None]:
+) -> Outcome:
     """Compare all files of a contract with the net.
 
     Args:
@@ -70,10 +93,8 @@ def verify(
         scoring: Thresholds of the detections that AP is computed from.
         effort: How many pictures.
         limits: Variant -> AP points that it may lose, written into the ledger.
+        plan: Of the interval of the difference in AP.
         progress: Called with a line of text now and then.
-
-    Returns:
-        The ledger, in the contract's order, and the net's AP in points, or None if undefined.
 
     Raises:
         ExportError: A file is missing, broken or of another net.
@@ -102,7 +123,18 @@ def verify(
         if (k + 1) % PROGRESS_EVERY == 0 or k + 1 == count:
             progress(f"{k + 1} of {count} pictures")
     net_ap = _ap(dataset, expected)
-    return [_row(subject, dataset, net_ap, limits) for subject in subjects], net_ap
+    reference = _table(dataset, expected, scoring)
+    rows = []
+    for subject in subjects:
+        interval = _interval(subject, reference, dataset, scoring, plan)
+        rows.append(_row(subject, dataset, net_ap, limits, interval))
+    return Outcome(
+        rows,
+        net_ap,
+        expected,
+        found={subject.variant.name: subject.found for subject in subjects if subject.runtime},
+        runtimes={s.variant.name: s.runtime for s in subjects if s.runtime},
+    )
 
 
 def spread(count: int, wanted: int) -> frozenset[int]:
@@ -132,8 +164,27 @@ def _open(
     return Subject(variant, path, runtime, status, run_on, compare_on, comparison)
 
 
+def _table(dataset: Dataset, found: Mapping[str, Detections], scoring: OperatingPoint) -> Table:
+    return match(objects_of(dataset), found_of(dataset, found), scoring.max_detections)
+
+
+def _interval(
+    subject: Subject, reference: Table, dataset: Dataset, scoring: OperatingPoint, plan: Plan
+) -> Interval | None:
+    """How much AP the file loses on other pictures of the kind, or None if not run on all."""
+    complete = subject.runtime is not None and len(subject.found) == len(dataset)
+    if not complete or _ap(dataset, subject.found) is None:
+        return None
+    own = _table(dataset, subject.found, scoring)
+    return bootstrap.compare(own, reference, plan).overall["AP"]
+
+
 def _row(
-    subject: Subject, dataset: Dataset, net_ap: float | None, limits: Mapping[str, float]
+    subject: Subject,
+    dataset: Dataset,
+    net_ap: float | None,
+    limits: Mapping[str, float],
+    interval: Interval | None,
 ) -> Row:
     complete = subject.runtime is not None and len(subject.found) == len(dataset)
     ap = _ap(dataset, subject.found) if complete else None
@@ -149,6 +200,8 @@ def _row(
         ap_drop=None if ap is None or net_ap is None else net_ap - ap,
         ap_drop_max=limits.get(subject.variant.name),
         partitions=subject.runtime.partitions if subject.runtime else None,
+        ap_drop_low=None if interval is None or interval.low is None else 100 * interval.low,
+        ap_drop_high=None if interval is None or interval.high is None else 100 * interval.high,
         outside=delegates.outside(flatbuffer.read(subject.path)) if litert else None,
     )
 

@@ -56,6 +56,26 @@ def test_boxes_come_back_from_the_input(resize: Resize, photo_wh: tuple[int, int
     assert view.back(inside, photo_wh) == pytest.approx(boxes, abs=1e-3 * max(photo_wh))
 
 
+def test_interpolation_of_mediapipe_is_opencvs_perspective_warp():
+    """As its ImageToTensorCalculator calls it on a CPU."""
+    import cv2
+
+    rng = np.random.default_rng(0)
+    photo = np.asarray(
+        PIL.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)).resize((400, 300))
+    )
+    found = to_input(photo, Preprocessing((96, 64), "stretch", "mediapipe"))
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+    large, small = (corners * np.float32(size) for size in ([400, 300], [96, 64]))
+    warp = cv2.getPerspectiveTransform(large, small)
+    expected = cv2.warpPerspective(
+        photo, warp, (96, 64), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    np.testing.assert_array_equal(found, expected)
+    smooth = to_input(photo, Preprocessing((96, 64), "stretch"))
+    assert np.abs(smooth.astype(int) - expected).max() > 20
+
+
 def test_exif_orientation_is_applied(tmp_path: Path, picture: PIL.Image):
     exif = PIL.Exif()
     exif[0x0112] = 6  # "turn 90 degrees clockwise to view"
