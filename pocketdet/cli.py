@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from pocketdet import annotations_cli, project
+from pocketdet import annotations_cli, evaluate_cli, project
 from pocketdet.errors import ParamsError, PocketdetError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 track = typer.Typer(help="The records of runs in MLflow.", no_args_is_help=True)
 app.add_typer(track, name="track")
+app.command()(evaluate_cli.evaluate)
 app.add_typer(annotations_cli.app, name="annotations")
 
 
