@@ -58,7 +58,7 @@ def files(
         # Of test and pooled, as `dvc plots` draws one line per file.
         "precision_recall.csv": _csv([curves.COLUMNS, *curves.rows(results["test"].curves[ALL])]),
         "precision_recall_per_class.csv": _csv([("subset", "class", *curves.COLUMNS), *long_rows]),
-        "ground_truth_test.json": _json(coco.ground_truth(results["test"].dataset)),
+        "ground_truth_test.json": _json(_truth(results["test"], test)),
         **detections,
         **members,
     }
@@ -91,7 +91,7 @@ def notes(results: Results, assessed: Assessments, choice: Choice) -> dict[str, 
         "bootstrap": {
             "resamples": test.plan.resamples,
             "level": test.plan.level,
-            "groups": test.groups,
+            "groups": None if test.groups is None else len(set(test.groups.tolist())),
         },
         "slices": {
             each.name: {
@@ -211,6 +211,15 @@ def _with_ends(row: Mapping[str, str], name: str) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     around = f" [{float(low):.2f} {float(high):.2f}]" if low and high else ""
     return f"{float(row[name]):.3f}{around}"
+
+
+def _truth(result: SubsetResult, assessment: Assessment) -> dict[str, Any]:
+    """The ground truth in COCO's format, with the group of each picture where there are some."""
+    truth = coco.ground_truth(result.dataset)
+    if assessment.groups is not None:
+        for row, group in zip(truth["images"], assessment.groups.tolist(), strict=True):
+            row["group"] = group
+    return truth
 
 
 def _thresholds(result: SubsetResult) -> dict[str, float]:
