@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-import webbrowser
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from pocketdet import annotations_cli, project
+from pocketdet import annotations_cli, evaluate_cli, project, report_cli
 from pocketdet.errors import ParamsError, PocketdetError
 
 app = typer.Typer(
@@ -25,6 +24,8 @@ app = typer.Typer(
 )
 track = typer.Typer(help="The records of runs in MLflow.", no_args_is_help=True)
 app.add_typer(track, name="track")
+for command in (evaluate_cli.evaluate, report_cli.report, report_cli.compare):
+    app.command()(command)
 app.add_typer(annotations_cli.app, name="annotations")
 
 
@@ -181,19 +182,6 @@ def score(
     if json:
         result.save(json)
         out.print(Text(f"All numbers are in {json}"))
-
-
-@app.command()
-def report(
-    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-) -> None:
-    """Say where the report of the last run lies, or open it."""
-    page = project.option(project.root(), "package", "page") / "index.html"
-    if not page.is_file():
-        raise project.ProjectError(f"no report at {page} yet; run: dvc repro")
-    sys.stdout.write(f"{page}\n")
-    if open_:
-        webbrowser.open(page.as_uri())
 
 
 @track.command()

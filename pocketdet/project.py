@@ -5,9 +5,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pocketdet.errors import PocketdetError
+from pocketdet.errors import ParamsError, PocketdetError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Checked = TypeVar("Checked", bound="BaseModel")
 
 
 class ProjectError(PocketdetError):
@@ -46,14 +51,35 @@ def option(project: Path, stage: str, name: str) -> Path:
     if f"--{name}" not in words[:-1]:
         raise ProjectError(f"{project / 'dvc.yaml'}: the command of stage {stage} has no --{name}")
     text = words[words.index(f"--{name}") + 1]
-    return project / re.sub(r"\$\{([\w.]+)\}", lambda match: _value(names, match[1]), text)
+    return project / re.sub(r"\$\{([\w.]+)\}", lambda match: _path(names, match[1]), text)
 
 
-def _value(names: dict[str, Any], dotted: str) -> str:
-    value: Any = names
+def _path(names: dict[str, Any], dotted: str) -> str:
+    found: Any = names
     for part in dotted.split("."):
-        value = value[part]
-    return str(value)
+        found = found[part]
+    return str(found)
+
+
+def value(project: Path, section: str) -> Any:
+    """What params.yaml holds under a name, unchecked."""
+    import yaml
+
+    return yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8")).get(section)
+
+
+def section(project: Path, name: str, kind: type[Checked]) -> Checked:
+    """A section of params.yaml, checked.
+
+    Raises:
+        ParamsError: It breaks a rule.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return kind.model_validate(value(project, name))
+    except ValidationError as error:
+        raise ParamsError(f"{project / 'params.yaml'}: {name}: {error}") from error
 
 
 def call(project: Path, module: str, *arguments: str) -> int:

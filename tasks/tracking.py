@@ -248,6 +248,11 @@ class Store:
             runs = [r for r in self._runs(WEIGHTS, weights) if RECORDED in r.data.tags]
         return str(runs[-1].info.run_id) if runs else None
 
+    def tags(self, run_id: str) -> dict[str, str]:
+        """The tags of a run."""
+        with answering():
+            return dict(self.client.get_run(run_id).data.tags)
+
     def _upload_training(self, record: spool.Record) -> str:
         weights, ended_ms = record.ended() or ("", record.created_ms)
         runs = self._runs(TRAINING, record.key)

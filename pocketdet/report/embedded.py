@@ -49,9 +49,9 @@ class Room:
         self._left -= len(picture.uri)
         return picture
 
-    def album(self, folder: Path) -> list[Embedded]:
-        """The pictures of a folder with captions.json, in the order of their names."""
+    def album(self, folder: Path) -> dict[str, Embedded]:
+        """The pictures of a folder with captions.json by name, in the order of their names."""
         index = folder / "captions.json"
         captions = json.loads(index.read_text(encoding="utf-8")) if index.exists() else {}
-        found = [self.embed(folder / name, text) for name, text in sorted(captions.items())]
-        return [picture for picture in found if picture]
+        found = {name: self.embed(folder / name, text) for name, text in sorted(captions.items())}
+        return {name: picture for name, picture in found.items() if picture}

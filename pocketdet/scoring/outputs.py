@@ -58,7 +58,7 @@ def files(
         # Of test and pooled, as `dvc plots` draws one line per file.
         "precision_recall.csv": _csv([curves.COLUMNS, *curves.rows(results["test"].curves[ALL])]),
         "precision_recall_per_class.csv": _csv([("subset", "class", *curves.COLUMNS), *long_rows]),
-        "ground_truth_test.json": _json(coco.ground_truth(results["test"].dataset)),
+        "ground_truth_test.json": _json(_truth(results["test"], test)),
         **detections,
         **members,
     }
@@ -91,7 +91,7 @@ def notes(results: Results, assessed: Assessments, choice: Choice) -> dict[str, 
         "bootstrap": {
             "resamples": test.plan.resamples,
             "level": test.plan.level,
-            "groups": test.groups,
+            "groups": None if test.groups is None else len(set(test.groups.tolist())),
         },
         "slices": {
             each.name: {
@@ -124,7 +124,7 @@ def per_class(results: Results, assessed: Assessments) -> Iterator[tuple[str, ..
 
 
 def slices(results: Results, assessed: Assessments) -> Iterator[tuple[str, ...]]:
-    """Rows for a CSV: each subset, then the slices of test, worst AP first."""
+    """Rows for a CSV: each subset, then the slices of the last one, worst AP first."""
     yield (
         *("slice", "expression", "images", "objects"),
         *(column for name in NUMBERS for column in (name, f"{name}_low", f"{name}_high")),
@@ -133,7 +133,7 @@ def slices(results: Results, assessed: Assessments) -> Iterator[tuple[str, ...]]
         found = assessed[subset].intervals[ALL]
         objects = result.curves[ALL].objects
         yield (subset, "", str(len(result.dataset)), str(objects), *_ends(found))
-    for each, of_slice in assessed["test"].slices:
+    for each, of_slice in list(assessed.values())[-1].slices:
         sizes = str(int(each.pictures.sum())), str(int(each.table.counts.sum()))
         yield (each.name, each.text, *sizes, *_ends(of_slice.overall if of_slice else {}))
 
@@ -164,20 +164,62 @@ def reliability(result: SubsetResult) -> Iterator[tuple[str, ...]]:
             yield (name, *map(_cell, edges), str(count), *map(_cell, inside))
 
 
-def text(results: Results, assessed: Assessments) -> Iterator[str]:
-    """The numbers that matter most, aligned, for a terminal."""
+def summary(subset: str, result: SubsetResult, assessment: Assessment) -> dict[str, Any]:
+    """A subset's tables as one JSON value: measures by class, slices, errors."""
+    both = {subset: result}, {subset: assessment}
+    tables = {"per_class": per_class(*both), "slices": slices(*both), "errors": errors(assessment)}
+    found: dict[str, Any] = {"subset": subset, "undefined": dict(result.scores.undefined)}
+    for name, (header, *rows) in tables.items():
+        found[name] = [
+            {key: _plain(cell) for key, cell in zip(header, row, strict=True)} for row in rows
+        ]
+    return found
+
+
+def printed(
+    subset: str, result: SubsetResult, assessment: Assessment
+) -> Iterator[list[Sequence[str]]]:
+    """Tables for a terminal, their first row being headings: classes, then slices."""
     shown = ("AP", "AP50", "AP75", "precision", "recall")
-    header, *rows = per_class(results, assessed)
-    yield f"{'subset':7}{'class':16}{'objects':>8}" + "".join(f"{name:>19}" for name in shown)
-    for row in rows:
-        values = dict(zip(header, row, strict=True))
-        cells = []
-        for name in shown:
-            ends = values[f"{name}_low"], values[f"{name}_high"]
-            around = f" [{float(ends[0]):.2f} {float(ends[1]):.2f}]" if all(ends) else ""
-            cells.append(f"{float(values[name]):.3f}{around}" if values[name] else "-")
-        numbers = "".join(f"{cell:>19}" for cell in cells)
-        yield f"{values['subset']:7}{values['class']:16}{values['objects']:>8}{numbers}"
+    both = {subset: result}, {subset: assessment}
+    header, *rows = per_class(*both)
+    values = [dict(zip(header, row, strict=True)) for row in rows]
+    yield [
+        ("class", "objects", *shown),
+        *((v["class"], v["objects"], *(_with_ends(v, name) for name in shown)) for v in values),
+    ]
+    header, _, *rows = slices(*both)
+    values = [dict(zip(header, row, strict=True)) for row in rows]
+    yield [
+        ("slice", "objects", *NUMBERS),
+        *((v["slice"], v["objects"], *(_with_ends(v, name) for name in NUMBERS)) for v in values),
+    ]
+
+
+def text(results: Results, assessed: Assessments) -> Iterator[str]:
+    """The numbers that matter most of every subset, aligned, for a log."""
+    for subset, result in results.items():
+        classes = next(printed(subset, result, assessed[subset]))
+        for name, *cells in classes:
+            yield f"{subset:6}{name:16}{cells[0]:>8}" + "".join(f"{c:>19}" for c in cells[1:])
+
+
+def _with_ends(row: Mapping[str, str], name: str) -> str:
+    """A number with its interval, such as "0.910 [0.88 0.93]"."""
+    if not row[name]:
+        return "–"
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    around = f" [{float(low):.2f} {float(high):.2f}]" if low and high else ""
+    return f"{float(row[name]):.3f}{around}"
+
+
+def _truth(result: SubsetResult, assessment: Assessment) -> dict[str, Any]:
+    """The ground truth in COCO's format, with the group of each picture where there are some."""
+    truth = coco.ground_truth(result.dataset)
+    if assessment.groups is not None:
+        for row, group in zip(truth["images"], assessment.groups.tolist(), strict=True):
+            row["group"] = group
+    return truth
 
 
 def _thresholds(result: SubsetResult) -> dict[str, float]:
@@ -191,6 +233,14 @@ def _ends(found: Mapping[str, Interval]) -> Iterator[str]:
         interval = found.get(name)
         for value in (interval.value, interval.low, interval.high) if interval else (None,) * 3:
             yield _cell(value)
+
+
+def _plain(cell: str) -> float | str | None:
+    """A CSV's cell as a JSON value."""
+    try:
+        return float(cell) if cell else None
+    except ValueError:
+        return cell
 
 
 def _cell(value: float | None) -> str:

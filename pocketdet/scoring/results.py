@@ -59,7 +59,7 @@ class Assessment:
 
     Attributes:
         plan: Of the intervals.
-        groups: Number of groups that were drawn as wholes; None where pictures were drawn.
+        groups: (I,) group of each picture, drawn as a whole; None where pictures were drawn.
         intervals: "(all)" or class -> measure -> interval.
         slices: Each with its intervals, worst AP first; None for one without a picture.
         anatomy: The errors among the detections from the lowest score on.
@@ -67,7 +67,7 @@ class Assessment:
     """
 
     plan: Plan
-    groups: int | None
+    groups: Ints | None
     intervals: Mapping[str, Mapping[str, Interval]]
     slices: Sequence[tuple[Slice, Intervals | None]]
     anatomy: Anatomy
@@ -181,7 +181,7 @@ def assess(
 
     return Assessment(
         plan=plan,
-        groups=None if groups is None else len(set(groups.tolist())),
+        groups=groups,
         intervals={ALL: {**ap.overall, **share[ALL]}}
         | {name: {**ap.per_class[name], **share[name]} for name in classes},
         slices=sorted(slices, key=worst_first),

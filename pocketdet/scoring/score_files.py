@@ -11,6 +11,7 @@ import numpy as np
 from pocketdet.boxes import areas
 from pocketdet.scoring import coco, detections, ground_truth, kitti, voc
 from pocketdet.scoring.columns import Found, Objects
+from pocketdet.writing import write_text
 
 Protocol = Literal["coco", "voc07", "voc10", "kitti"]
 Numbers = Mapping[str, float | None]
@@ -49,11 +50,8 @@ class Report:
 
     def save(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
         text = json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False)
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.rename(path)
+        write_text(path, text + "\n")
 
     @property
     def title(self) -> str:

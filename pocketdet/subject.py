@@ -1,0 +1,151 @@
+"""What can be scored at any time: the trained net, weights of it, a converted file, a bundle."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pocketdet import bundle as bundles
+from pocketdet import slices
+from pocketdet.config import Evaluate
+from pocketdet.dataset import Dataset
+from pocketdet.detector.decode import OperatingPoint
+from pocketdet.detector.spec import NetSpec
+from pocketdet.errors import BundleError, DatasetError, PocketdetError
+from pocketdet.evaluation import brightness, find, groups
+from pocketdet.exporting.contract import Contract
+from pocketdet.preprocess import Preprocessing
+from pocketdet.quiet import quiet
+from pocketdet.runtimes import Runtime
+from pocketdet.runtimes.opening import open_runtime
+from pocketdet.scoring import results
+from pocketdet.scoring.bootstrap import LEVEL, Plan
+from pocketdet.scoring.results import Assessment, SubsetResult
+
+CONTRACT = "contract.json"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A net that is ready to be scored.
+
+    Attributes:
+        name: For people.
+        runtime: Runs it.
+        classes: What it finds.
+        rule: From a photo to its input.
+        point: Its operating point; None where none was chosen yet.
+    """
+
+    name: str
+    runtime: Runtime
+    classes: tuple[str, ...]
+    rule: Preprocessing
+    point: OperatingPoint | None
+
+
+def of_weights(weights: Path, design: Path, point: Path) -> Subject:
+    """Weights of a design, also those of a training that goes on.
+
+    Args:
+        weights: A .safetensors file.
+        design: Folder of the design.
+        point: File of the operating point, which need not exist.
+
+    Raises:
+        WeightsError: They are not of this design.
+        RuntimeMissingError: Keras is not installed.
+    """
+    from pocketdet.runtimes.keras import KerasRuntime
+
+    if not weights.is_file():
+        raise PocketdetError(f"{weights}: not found; expected a .safetensors file")
+    with TemporaryDirectory(prefix="pocketdet-") as folder, quiet():
+        trained = Path(folder)
+        (trained / "weights.safetensors").symlink_to(weights.resolve())
+        runtime = KerasRuntime.load(design, trained)
+    chosen = OperatingPoint.load(point) if point.exists() else None
+    rule = Preprocessing.load(design / "preprocessing.json")
+    return Subject(str(weights), runtime, runtime.spec.classes, rule, chosen)
+
+
+def of_file(file: Path, design: Path, point: Path) -> Subject:
+    """A converted file, with the contract beside it or else the project's design.
+
+    Raises:
+        ExportError: It is missing, broken, of an unknown kind or of another net.
+        RuntimeMissingError: The package that runs it is not installed.
+    """
+    if (file.parent / CONTRACT).exists():
+        return _by_contract(str(file), file, Contract.load(file.parent / CONTRACT))
+    spec = NetSpec.load(design / "net.json")
+    chosen = OperatingPoint.load(point) if point.exists() else None
+    rule = Preprocessing.load(design / "preprocessing.json")
+    return Subject(str(file), open_runtime(file, spec), spec.classes, rule, chosen)
+
+
+@contextmanager
+def of_bundle(bundle: Path) -> Iterator[Subject]:
+    """The model file that a bundle's app would run, while it is unpacked.
+
+    Raises:
+        BundleError: The bundle is altered, incomplete or unsafe.
+        ExportError: Its file cannot be run.
+    """
+    opened = bundles.open(bundle)
+    with TemporaryDirectory(prefix="pocketdet-") as folder:
+        opened.unpack(Path(folder))
+        contract = Contract.load(Path(folder) / CONTRACT)
+        model = str(opened.json("params.json")["model"])
+        if model not in {variant.file for variant in contract.variants}:
+            raise BundleError(f"{bundle}: params.json names {model!r}, which is no model of it")
+        yield _by_contract(f"{model} of {bundle}", Path(folder) / model, contract)
+
+
+def _by_contract(name: str, file: Path, contract: Contract) -> Subject:
+    runtime = open_runtime(file, contract.net)
+    rule, point = contract.preprocessing, contract.operating_point
+    return Subject(name, runtime, contract.net.classes, rule, point)
+
+
+def score(
+    subject: Subject,
+    dataset: Dataset,
+    raw: Path,
+    groups_file: Path,
+    section: Evaluate,
+    seed: int,
+    progress: Callable[[str], None],
+) -> tuple[SubsetResult, Assessment]:
+    """Score whatever runs on a subset.
+
+    Args:
+        subject: The net; without an operating point the lowest score is taken for one.
+        dataset: The subset.
+        raw: Folder that the images' paths are below.
+        groups_file: See `groups`.
+        section: Of params.yaml.
+        seed: Of the bootstrap.
+        progress: Called with a line of text now and then.
+
+    Raises:
+        DatasetError: The net's classes are not those of the data set, or a photo is not as it was.
+        ParamsError: A slice is wrong.
+    """
+    if subject.classes != dataset.classes:
+        raise DatasetError(
+            f"{subject.name} finds {', '.join(subject.classes)}, yet the data set is about "
+            f"{', '.join(dataset.classes)}; take the net that was trained on it"
+        )
+    sources = slices.by_source([image.source for image in dataset])
+    expressions = [*slices.parse(section.slices), *sources]
+    scoring = OperatingPoint(section.score_min, section.nms_iou, section.max_detections)
+    point = subject.point or scoring
+    nms_ious = {scoring.nms_iou, point.nms_iou}
+    found = find(dataset, raw, subject.runtime, subject.rule, scoring, nms_ious, progress)
+    tables = results.matched(dataset, found, section.max_detections)
+    result = results.evaluate(dataset, found, tables, scoring, point)
+    light = brightness(dataset, raw) if any("brightness" in e.names for e in expressions) else None
+    plan = Plan(section.resamples, LEVEL, seed)
+    return result, results.assess(result, plan, groups(groups_file, dataset), expressions, light)
