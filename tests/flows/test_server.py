@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import git
-from servers import background, wait_for
+from servers import background, chrome, wait_for
 
 
 @dataclass(frozen=True)
@@ -134,25 +134,8 @@ def processes_in(folder: Path) -> list[str]:
 
 @pytest.fixture
 def browser():
-    """Headless Chromium or Chrome."""
-    from selenium import webdriver
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    binary = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
-    driver = shutil.which("chromedriver")
-    if not binary or not driver:
-        pytest.skip("needs chromium and chromedriver (Debian: chromium chromium-driver)")
-    options = Options()
-    options.binary_location = binary
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.add_argument("--window-size=1400,1600")
-    chrome = webdriver.Chrome(options=options, service=Service(driver))
-    yield chrome
-    chrome.quit()
+    with chrome() as page:
+        yield page
 
 
 def test_form_in_the_page_starts_a_run(deployed, browser):
