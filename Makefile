@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-slow client-test fuzz lint deps reproduce lock
+.PHONY: help env run test test-slow client-test fuzz mongo lint deps reproduce lock
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -45,6 +45,9 @@ reproduce: $(READY)  ## show that DVC and Prefect, in two clones, give the same 
 
 fuzz: $(READY)  ## try to break each annotation reader for 10 minutes; FUZZ=30 for less
 	FUZZ_SECONDS=$(or $(FUZZ),600) python -m pytest -s tests/fuzz
+
+mongo: $(READY)  ## a MongoDB on loopback, for `pocketdet explore` where FiftyOne has none
+	python -m pocketdet.mongo
 
 lint: $(READY)
 	ruff check .

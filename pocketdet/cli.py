@@ -184,6 +184,21 @@ def score(
         out.print(Text(f"All numbers are in {json}"))
 
 
+@app.command()
+def explore(
+    port: Annotated[int, typer.Option(help="Of the App, on loopback.", min=1, max=65535)] = 5151,
+) -> None:
+    """Open the data in FiftyOne: subsets, slices, violations, likely label errors, detections.
+
+    Needs MongoDB: that of FIFTYONE_DATABASE_URI, of `make mongo`, or FiftyOne's own.
+    """
+    from pocketdet import browse
+
+    here = project.root()
+    Console(stderr=True).print(f"http://127.0.0.1:{port} in a minute; Ctrl-C ends it")
+    browse.explore(here, lambda stage, name: project.option(here, stage, name), port)
+
+
 @track.command()
 def sync() -> None:
     """Send records that waited here for an MLflow server that could not be reached."""

@@ -18,6 +18,10 @@ class ParamsError(PocketdetError):
     """A params.yaml that does not follow its rules (exit status 2)."""
 
 
+class BrowseError(PocketdetError):
+    """A data set that cannot be opened in FiftyOne; nothing else depends on that."""
+
+
 class WeightsError(PocketdetError):
     """Weights that cannot be read, downloaded, or belong to another net."""
 

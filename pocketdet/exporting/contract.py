@@ -106,10 +106,10 @@ class Suppression:
     """The rule of non-maximum suppression, with the thresholds of the operating point."""
 
     rule: str = (
-        "keep candidates with a score of at least class_score_min of their class, or score_min where "
-        "there is none; go through them from the best down, "
-        "equal scores in the order of the outputs; drop one whose IoU with a kept one of its class "
-        "is above nms_iou, boxes not clipped; keep at most max_detections; then clip to the picture"
+        "keep candidates with a score of at least class_score_min of their class, or score_min "
+        "where there is none; go through them from the best down, equal scores in the order of the "
+        "outputs; drop one whose IoU with a kept one of its class is above nms_iou, boxes not "
+        "clipped; keep at most max_detections; then clip to the picture"
     )
 
 
