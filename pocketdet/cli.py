@@ -145,6 +145,32 @@ def detect(
 
 
 @app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="A bundle's folder or zip.")],
+    against: Annotated[
+        Path | None, typer.Option(help="A project: is it the bundle that its records name?")
+    ] = None,
+) -> None:
+    """Check a bundle: every byte, what its files say of each other, and its golden vectors.
+
+    The golden vectors run on every runtime that is installed. With --against also the chain from
+    the data's hash over dvc.lock and the git commit to the MLflow run.
+    """
+    from pocketdet import verifying
+
+    opened, checks = verifying.verify(bundle)
+    out = Console()
+    out.print(Text(f"{opened.name}: {len(opened.files)} files, every byte as the manifest says"))
+    for check in checks:
+        out.print(Text(f"{check.variant:16} {check.state:8} {check.note}"))
+    broken = any(check.state == "failed" for check in checks)
+    if against:
+        here = project.root(against)
+        broken |= bool(project.call(here, "tasks.identity", str(bundle.resolve())))
+    raise typer.Exit(int(broken))
+
+
+@app.command()
 def score(
     protocol: Annotated[Protocol, typer.Option(help="Whose rules.")],
     ground_truth: Annotated[

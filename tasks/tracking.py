@@ -207,7 +207,7 @@ class Store:
     def start_training(self, record: spool.Record) -> str | None:
         """The run to record into live; None if this very training has a finished run."""
         with answering(), spool.lock("mlflow"):
-            runs = self._runs(TRAINING, record.key)
+            runs = self.runs_with(TRAINING, record.key)
             unfinished = [r for r in runs if WEIGHTS not in r.data.tags]
             if runs and not unfinished:
                 return None
@@ -245,7 +245,7 @@ class Store:
     def last_result(self, weights: str) -> str | None:
         """The id of the newest run with a result of these weights (sha256)."""
         with answering():
-            runs = [r for r in self._runs(WEIGHTS, weights) if RECORDED in r.data.tags]
+            runs = [r for r in self.runs_with(WEIGHTS, weights) if RECORDED in r.data.tags]
         return str(runs[-1].info.run_id) if runs else None
 
     def tags(self, run_id: str) -> dict[str, str]:
@@ -255,7 +255,7 @@ class Store:
 
     def _upload_training(self, record: spool.Record) -> str:
         weights, ended_ms = record.ended() or ("", record.created_ms)
-        runs = self._runs(TRAINING, record.key)
+        runs = self.runs_with(TRAINING, record.key)
         if same := [r for r in runs if r.data.tags.get(WEIGHTS) == weights]:
             return str(same[0].info.run_id)
         unfinished = [r for r in runs if WEIGHTS not in r.data.tags]
@@ -268,12 +268,14 @@ class Store:
         return str(run_id)
 
     def _upload_result(self, record: spool.Record) -> str:
-        if (runs := self._runs(RESULT, record.key)) and RECORDED in runs[0].data.tags:
+        if (runs := self.runs_with(RESULT, record.key)) and RECORDED in runs[0].data.tags:
             return str(runs[0].info.run_id)
         if runs:
             run_id = runs[0].info.run_id
         else:
-            trainings = [r for r in self._runs(WEIGHTS, record.weights) if TRAINING in r.data.tags]
+            trainings = [
+                r for r in self.runs_with(WEIGHTS, record.weights) if TRAINING in r.data.tags
+            ]
             # MLflow never changes a parameter, so one that was edited since needs its own run.
             free = [
                 r
@@ -327,7 +329,8 @@ class Store:
             ],
         )
 
-    def _runs(self, tag: str, value: str) -> "list[Run]":
+    def runs_with(self, tag: str, value: str) -> "list[Run]":
+        """Runs with this tag, the oldest first."""
         return list(
             self.client.search_runs(
                 [self.experiment], f"tags.`{tag}` = '{value}'", order_by=["start_time ASC"]

@@ -156,6 +156,9 @@ def _convert(converted: Path, reports: Path) -> None:
     )
     contract.save(converted / "contract.json")
     (reports / "verify/ledger.json").write_text(ledger.as_json(rows, 50.0))
+    (reports / "verify/golden/net").mkdir(parents=True)
+    (reports / "verify/golden/golden.json").write_text("{}")
+    (reports / "verify/golden/net/scores_8.bin").write_bytes(b"\0" * 8)
     time = Latency(5.0, 6.0)
     files = {
         name: asdict(FileProfile(size, 250.0, size, 1.2, time)) for name, size in FILES.items()

@@ -27,6 +27,7 @@ def pack(root: Path) -> dict[str, bytes]:
         verdict.judge(found, BUDGET, 0.5),
         Contract.load(models / "converted/contract.json"),
         models / "converted",
+        root / "reports/verify",
         models / "trained/weights.safetensors",
     )
 
@@ -36,7 +37,7 @@ def test_bundle_holds_all_that_an_app_needs_and_opens(root, tmp_path) -> None:
     assert set(files) == {
         *("README.md", "LICENSES.md", "arch.json", "params.json", "stats.json"),
         *("labels.txt", "contract.json", "weights.safetensors"),
-        *("fp32.tflite", "int8.tflite"),
+        *("fp32.tflite", "int8.tflite", "golden/golden.json", "golden/net/scores_8.bin"),
         *("detector.mlpackage/Manifest.json", "detector.mlpackage/Data/weight.bin"),
     }
     assert files["labels.txt"].decode() == "person\n<b>&Fähre\n"

@@ -3,13 +3,18 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image as PIL
 
 from pocketdet.dataset import Dataset, Image
+from pocketdet.detector.decode import Detections, OperatingPoint
 from pocketdet.detector.spec import Level, NetSpec
-from pocketdet.exporting.contract import Contract
+from pocketdet.exporting.contract import Contract, coding_of
 from pocketdet.exporting.ledger import Row
 from pocketdet.exporting.parity import Agreement
+from pocketdet.exporting.verify import Outcome
+from pocketdet.preprocess import Preprocessing
 from tasks import verify as task
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -20,10 +25,17 @@ def stage(folder: Path, monkeypatch: pytest.MonkeyPatch, drop: float) -> Path:
     """Run the stage's command with a ledger made up; its output folder."""
     row = Row("int8", "int8.tflite", "LiteRT", "ok", 2.5, AGREEMENT, 50.0, drop, 2.0)
     rows = [row, *(Row(n, n, "LiteRT", "not run: absent", 1.0) for n in ("fp32", "fp16", "onnx"))]
-    monkeypatch.setattr(task, "run_all", lambda *arguments: (rows, 50.0 + drop))
+    picture = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
+    outcome = Outcome(rows, 50.0 + drop, {"a.png": picture}, {}, {})
+    monkeypatch.setattr(task, "run_all", lambda *arguments: outcome)
+    vectors = {"golden/golden.json": b"{}"}
+    monkeypatch.setattr(task.golden, "record", lambda *arguments: vectors)
     monkeypatch.setattr(task.KerasRuntime, "load", lambda design, trained: None)
-    monkeypatch.setattr(Contract, "load", lambda path: None)
     spec = NetSpec("b", 1.0, "none", 8, 0, (32, 32), ("person",), (Level(8, ((4.0, 4.0),)),))
+    rule, point = Preprocessing(spec.input_wh, "stretch"), OperatingPoint(0.5, 0.5, 10)
+    contract = Contract(spec, rule, point, (), coding_of(spec))
+    monkeypatch.setattr(Contract, "load", lambda path: contract)
+    PIL.new("RGB", (32, 32)).save(folder / "a.png")
     (folder / "dataset").mkdir()
     Dataset(spec.classes, (Image("a.png", (32, 32)),)).save(folder / "dataset/dataset.json")
     (folder / "test.txt").write_text("a.png\n")
@@ -39,7 +51,7 @@ def stage(folder: Path, monkeypatch: pytest.MonkeyPatch, drop: float) -> Path:
 
 def test_a_good_ledger_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report = stage(tmp_path, monkeypatch, drop=1.9)
-    assert sorted(path.name for path in report.iterdir()) == ["ledger.csv", "ledger.json"]
+    assert sorted(path.name for path in report.iterdir()) == ["golden", "ledger.csv", "ledger.json"]
     assert "not run: absent" in (report / "ledger.csv").read_text()
 
 

@@ -18,6 +18,7 @@ from pocketdet.exporting.verify import Effort, spread
 from pocketdet.preprocess import Preprocessing
 from pocketdet.runtimes import Runtime, RuntimeMissingError
 from pocketdet.runtimes.opening import open_runtime
+from pocketdet.scoring.bootstrap import Plan
 
 SCORING = OperatingPoint(score_min=0.01, nms_iou=0.6, max_detections=50)
 LIMITS = {"fp32": 0.1, "fp16": 0.1, "int8": 2.0, "onnx": 0.1}
@@ -46,12 +47,13 @@ def run(
     dataset: Dataset, tiny_trained: Path, converted: Path, net: Runtime
 ) -> tuple[dict[str, Row], float | None]:
     contract = Contract.load(converted / "contract.json")
-    rows, net_ap = module.verify(
+    outcome = module.verify(
         dataset, tiny_trained / "raw", contract, converted, net, SCORING, Effort(6, 2), LIMITS,
-        lambda text: None,
+        Plan(20, 0.95, 0), lambda text: None,
     )  # fmt: skip
-    assert [row.variant for row in rows] == [v.name for v in contract.variants]
-    return {row.variant: row for row in rows}, net_ap
+    assert [row.variant for row in outcome.rows] == [v.name for v in contract.variants]
+    assert set(outcome.expected) == {image.path for image in dataset}
+    return {row.variant: row for row in outcome.rows}, outcome.net_ap
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +100,10 @@ def test_int8_differs_and_the_ledger_says_by_how_much(
     assert int8.agreement.iou_mean is not None
     assert 0.5 < int8.agreement.iou_mean < 1
     assert int8.ap_drop_max == 2.0
+    assert int8.ap_drop_low is not None
+    assert int8.ap_drop_high is not None
+    assert int8.ap_drop_low <= int8.ap_drop_high
+    assert (fp32.ap_drop_low, fp32.ap_drop_high) == (0, 0), "the same boxes in every draw"
     assert int8.size_mb < fp32.size_mb
     assert fp32.partitions is not None
     assert rows["onnx"].partitions is None

@@ -1,0 +1,126 @@
+"""Checks that a bundle is the one that a project's records name; behind `verify --against`.
+
+    python -m tasks.identity BUNDLE        in the project's folder
+
+The chain: the bundle's bytes = dvc.lock's hash of `package`'s output; that dvc.lock is in a git
+commit; the training subsets of the bundle = those of the project; its weights = those of an MLflow
+run. Exit status 1 if a link is broken, 0 if all that could be checked holds.
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+
+from pocketdet import bundle as bundles
+from pocketdet.bundle import Bundle
+from pocketdet.errors import PocketdetError
+from tasks import tags, tracking
+from tasks.stage import say
+
+Link = tuple[str, bool | None, str]  # what, whether it holds (None: cannot be told), in words
+
+
+def links(opened: Bundle, project: Path) -> Iterator[Link]:
+    """The links of the chain, one after the other."""
+    found = dvc_hash(opened)
+    lock = project / "dvc.lock"
+    text = lock.read_text(encoding="utf-8") if lock.exists() else ""
+    if not text:
+        yield "dvc.lock", None, f"no {lock}: nothing has run here"
+    else:
+        outs = yaml.safe_load(text)["stages"].get("package", {}).get("outs", [])
+        named = [out["md5"] for out in outs if "bundle" in out["path"]]
+        note = f"package wrote {named[0] if named else 'nothing'}, this is {found}"
+        yield "dvc.lock", found in named, note
+    commit = _commit(project, found)
+    yield (
+        "git",
+        None if commit is None else bool(commit),
+        (
+            "git is not there"
+            if commit is None
+            else commit or "no commit's dvc.lock names this bundle"
+        ),
+    )
+    subsets = _outputs(project).get("subsets")
+    stated = opened.json("stats.json").get("subsets")
+    if subsets is None or not (project / subsets / "subsets.json").exists():
+        yield "data", None, "the project's subsets are not checked out"
+    else:
+        own = json.loads((project / subsets / "subsets.json").read_text(encoding="utf-8"))
+        same = {n: row["sha256"] for n, row in own.items()} == {
+            n: row["sha256"] for n, row in (stated or {}).items()
+        }
+        yield "data", same, "sha256 of the subsets' lists"
+    weights = hashlib.sha256(opened.files.get("weights.safetensors", b"")).hexdigest()
+    try:
+        store = tracking.Store.open()
+        with tracking.answering():
+            runs = [run.info.run_id for run in store.runs_with(tags.WEIGHTS, weights)]
+    except tracking.TrackingError as error:
+        yield "MLflow", None, str(error)
+    else:
+        yield "MLflow", bool(runs), ", ".join(runs) or f"no run has weights {weights[:12]}"
+
+
+def dvc_hash(opened: Bundle) -> str:
+    """DVC's hash of `package`'s output: md5 of the sorted list of its files and their md5."""
+    with TemporaryDirectory(prefix="pocketdet-") as folder:
+        root = Path(folder)
+        bundles.write(root, opened.name, opened.files)
+        rows = [
+            {
+                "md5": hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest(),
+                "relpath": path.relative_to(root).as_posix(),
+            }
+            for path in root.rglob("*")
+            if path.is_file()
+        ]
+    rows.sort(key=lambda row: row["relpath"])
+    listed = json.dumps(rows, sort_keys=True).encode()
+    return hashlib.md5(listed, usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _commit(project: Path, found: str) -> str | None:
+    """The commit that brought a dvc.lock with this hash; "" for none, None without git."""
+    try:
+        done = subprocess.run(
+            ["git", "log", "-1", "--format=%H", f"-S{found}", "--", "dvc.lock"],
+            cwd=project, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _outputs(project: Path) -> dict[str, str]:
+    """The paths of dvc.yaml's variables by name."""
+    raw = yaml.safe_load((project / "dvc.yaml").read_text(encoding="utf-8"))
+    groups = [group for entry in raw.get("vars", []) for group in entry.values()]
+    return {k: v for group in groups if isinstance(group, dict) for k, v in group.items()}
+
+
+def main(arguments: list[str]) -> int:
+    """Print the chain."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m tasks.identity BUNDLE\n")
+        return 2
+    try:
+        chain = list(links(bundles.open(Path(arguments[0])), Path.cwd()))
+    except PocketdetError as error:
+        sys.stderr.write(f"identity: {error}\n")
+        return 1
+    words = {True: "ok", False: "BROKEN", None: "not checked"}
+    for what, holds, note in chain:
+        say(f"{what:10} {words[holds]:12} {note}")
+    return int(any(holds is False for _, holds, _ in chain))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
