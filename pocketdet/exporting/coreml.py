@@ -195,7 +195,10 @@ def _describe(pipeline: Any, rule: Preprocessing, spec: NetSpec, point: Operatin
     features = {f.name: f for f in (*pipeline.description.input, *pipeline.description.output)}
     resize, option = RESIZE[rule.resize]
     features[INPUT].shortDescription = f"RGB picture, {resize} (Vision: {option})"
-    features["confidence"].shortDescription = f"boxes x scores of {', '.join(spec.classes)}"
+    own = zip(spec.classes, point.class_score_min, strict=False)
+    each = "; report " + ", ".join(f"{name} from {least:g}" for name, least in own) + " on"
+    scores = f"boxes x scores of {', '.join(spec.classes)}"
+    features["confidence"].shortDescription = scores + (each if point.class_score_min else "")
     features[
         "coordinates"
     ].shortDescription = (

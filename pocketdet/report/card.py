@@ -52,7 +52,10 @@ def model_card(name: str, facts: Facts, verdict: Verdict) -> str:
         f"    pocketdet detect photo.jpg --bundle {name}.zip --out found",
         f"Feed RGB pixels 0..255, the upright picture {facts.resize}; the normalisation is inside "
         "every file. contract.json has inputs, outputs and box coding, params.json the "
-        "thresholds, labels.txt the classes in the order of their numbers.",
+        "thresholds, labels.txt the classes in the order of their numbers. A detection of a class "
+        "is reported from its own entry in class_score_min on. Files that suppress by themselves "
+        "know the lowest threshold only, score_min: there the app drops the rest, which changes "
+        "nothing else, as a weaker box never suppresses a better one.",
         "## What it was made from",
         _markdown(tables.subsets(facts)),
     ]

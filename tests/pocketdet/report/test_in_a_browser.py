@@ -78,6 +78,9 @@ def test_a_tap_flips_a_picture_and_another_flips_it_back(browser, pages) -> None
 
 @pytest.mark.parametrize("name", ["report", "comparison"])
 def test_page_can_be_printed(browser, pages, name) -> None:
-    show(browser, pages[name], 1280)
+    show(browser, pages[name], 700)  # A4 between its margins, at 96 px an inch
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 700
     printed = browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})
     assert base64.b64decode(printed["data"]).startswith(b"%PDF")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
