@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -129,7 +130,10 @@ def test_map_saved_views_and_marks(server, tmp_path):
 
 
 def test_the_app_shows_the_saved_views(server, tmp_path):
+    from selenium.common.exceptions import WebDriverException
+    from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
 
     scene(tmp_path)
     port = free_port()
@@ -142,20 +146,23 @@ def test_the_app_shows_the_saved_views(server, tmp_path):
         chromium() as page,
     ):
 
-        def opened() -> bool:
-            try:
-                page.get(f"http://127.0.0.1:{port}/datasets/pocketdet-{tmp_path.name}")
-            except Exception:
-                return False
-            return "Unsaved view" in page.find_element(By.TAG_NAME, "body").text
+        def answers() -> bool:
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
 
-        wait_for(opened, 180, lambda: log.read_text()[-3000:])
-        page.find_element(By.XPATH, "//*[contains(text(), 'Unsaved view')]").click()
-        wait_for(
-            lambda: all(
-                name in page.find_element(By.TAG_NAME, "body").text
-                for name in ("misses", "policy violations", "slice night")
-            ),
-            30,
-            lambda: page.find_element(By.TAG_NAME, "body").text,
-        )
+        def text() -> str:
+            return page.find_element(By.TAG_NAME, "body").text
+
+        wait_for(answers, 180, lambda: log.read_text()[-3000:])
+        page.get(f"http://127.0.0.1:{port}/datasets/pocketdet-{tmp_path.name}")
+        wait_for(lambda: "Unsaved view" in text(), 120, text)
+
+        def listed() -> bool:
+            """Whether the list of saved views is open; an advertisement may lie over it."""
+            try:
+                page.find_element(By.XPATH, "//*[contains(text(), 'Unsaved view')]").click()
+            except WebDriverException:
+                ActionChains(page).send_keys(Keys.ESCAPE).perform()
+            return all(n in text() for n in ("misses", "policy violations", "slice night"))
+
+        wait_for(listed, 60, text)
