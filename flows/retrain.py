@@ -26,7 +26,8 @@ from pocketdet import project
 from pocketdet.errors import PocketdetError
 from tasks import params, registry, spool
 from tasks.registry import Version
-from tasks.tracking import Store, sync
+from tasks.store import Store
+from tasks.tracking import sync
 
 
 class ResultError(PocketdetError):
@@ -59,7 +60,7 @@ def register(account: Account) -> list[str]:
 
     Raises:
         ResultError: The result lacks what a version needs.
-        tasks.tracking.TrackingError: MLflow does not answer.
+        tasks.store.TrackingError: MLflow does not answer.
     """
     log = get_run_logger()
     sync()  # what waits in the spool may be this very result

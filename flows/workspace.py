@@ -18,7 +18,7 @@ from ruamel.yaml.error import YAMLError
 
 from flows import dag
 from pocketdet.errors import ParamsError, PocketdetError
-from tasks import params, spool, tracking
+from tasks import params, spool, store
 
 AUTHOR = "pocketdet@local"
 KEEP = 5  # clones, newest first: links into the cache, so they cost little
@@ -49,7 +49,7 @@ class Clone:
         """Variables by which stages record in the origin's MLflow store and spool."""
         return {
             "POCKETDET_STATE": str(spool.state(self.origin)),
-            "MLFLOW_TRACKING_URI": tracking.tracking_uri(self.origin),
+            "MLFLOW_TRACKING_URI": store.tracking_uri(self.origin),
         }
 
     def override(self, overrides: Sequence[str], message: str) -> None:

@@ -20,8 +20,9 @@ import yaml
 from pocketdet import bundle as bundles
 from pocketdet.bundle import Bundle
 from pocketdet.errors import PocketdetError
-from tasks import tags, tracking
+from tasks import tags
 from tasks.stage import say
+from tasks.store import Store, TrackingError, answering
 
 Link = tuple[str, bool | None, str]  # what, whether it holds (None: cannot be told), in words
 
@@ -60,10 +61,10 @@ def links(opened: Bundle, project: Path) -> Iterator[Link]:
         yield "data", same, "sha256 of the subsets' lists"
     weights = hashlib.sha256(opened.files.get("weights.safetensors", b"")).hexdigest()
     try:
-        store = tracking.Store.open()
-        with tracking.answering():
+        store = Store.open()
+        with answering():
             runs = [run.info.run_id for run in store.runs_with(tags.WEIGHTS, weights)]
-    except tracking.TrackingError as error:
+    except TrackingError as error:
         yield "MLflow", None, str(error)
     else:
         yield "MLflow", bool(runs), ", ".join(runs) or f"no run has weights {weights[:12]}"

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from tasks import spool
-from tasks.tracking import Store, TrackingError
+from tasks.store import Store, TrackingError
 
 
 def links(page: Path) -> dict[str, str]:

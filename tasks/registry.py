@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tasks import spool
-from tasks.tracking import Store, answering
+from tasks.store import Store, answering
 
 ALIAS = "champion"
 DECIDED = "decided"  # tag of a version
@@ -35,7 +35,7 @@ def find(store: Store, model: str, bundle: str) -> Version | None:
     """The version that holds a bundle.
 
     Raises:
-        tasks.tracking.TrackingError: The store does not answer.
+        tasks.store.TrackingError: The store does not answer.
     """
     with answering():
         versions = map(_version, store.client.search_model_versions(f"name = '{model}'"))
@@ -46,7 +46,7 @@ def register(store: Store, model: str, candidate: Version) -> Version:
     """Make a recorded result a version of a model; the same bundle is registered once.
 
     Raises:
-        tasks.tracking.TrackingError: The store does not answer.
+        tasks.store.TrackingError: The store does not answer.
     """
     facts = {k: str(v) for k, v in asdict(candidate).items() if k in ("ap", "test", "bundle")}
     with answering(), spool.lock("mlflow"):
@@ -62,7 +62,7 @@ def champion(store: Store, model: str) -> Version | None:
     """The version that the alias points to.
 
     Raises:
-        tasks.tracking.TrackingError: The store does not answer.
+        tasks.store.TrackingError: The store does not answer.
     """
     with answering():
         found = store.client.search_registered_models(f"name = '{model}'")
@@ -76,7 +76,7 @@ def decide(store: Store, model: str, version: Version, promoted: bool) -> None:
     """Note the verdict on a version, and point the alias to it if it is the champion now.
 
     Raises:
-        tasks.tracking.TrackingError: The store does not answer.
+        tasks.store.TrackingError: The store does not answer.
     """
     with answering():
         if promoted:

@@ -8,7 +8,7 @@ from conftest import git
 from flows.retrain import retrain, verdict
 from tasks import registry
 from tasks.registry import Version
-from tasks.tracking import Store
+from tasks.store import Store
 
 pytestmark = [
     # Of DVC, about a package that it uses.

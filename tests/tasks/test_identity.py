@@ -46,7 +46,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     weights = hashlib.sha256(b"weights").hexdigest()
     run = SimpleNamespace(info=SimpleNamespace(run_id="run-1"))
     store = SimpleNamespace(runs_with=lambda tag, value: [run] if value == weights else [])
-    monkeypatch.setattr(identity.tracking.Store, "open", lambda: store)
+    monkeypatch.setattr(identity.Store, "open", lambda: store)
     return folder
 
 

@@ -17,7 +17,7 @@ from servers import background, free_port, wait_for
 
 from tasks import params as params_file
 from tasks import spool, tags, tracking
-from tasks.tracking import Store
+from tasks.store import Store, TrackingError, probe, tracking_uri
 
 KEY = "a" * 64
 PARAMS = params_file.load(REPOSITORY / "params.yaml")
@@ -221,7 +221,7 @@ def test_experiment_that_dvc_runs_in_a_copy_records_in_the_original(project, mon
     copy = project / ".dvc/tmp/exps/standalone/tmp1"
     copy.mkdir(parents=True)
     monkeypatch.chdir(copy)
-    assert tracking.tracking_uri() == f"sqlite:///{project}/mlflow.db"
+    assert tracking_uri() == f"sqlite:///{project}/mlflow.db"
     assert spool.state() == project / ".pocketdet"
 
 
@@ -257,7 +257,7 @@ def test_sync_repeats_an_upload_that_broke_off(project, monkeypatch):
     for method in ("log_inputs", "log_artifacts"):
         with monkeypatch.context() as patch:
             patch.setattr(type(store.client), method, broken)
-            with pytest.raises(tracking.TrackingError, match="No space left"):
+            with pytest.raises(TrackingError, match="No space left"):
                 tracking.sync()
     tracking.sync()
     (run,) = runs()
@@ -349,8 +349,8 @@ def test_server_that_dies_during_training_and_comes_back(project, monkeypatch, c
 
     def up() -> bool:
         try:
-            tracking._probe(uri)
-        except tracking.TrackingError:
+            probe(uri)
+        except TrackingError:
             return False
         return True
 
