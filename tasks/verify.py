@@ -1,17 +1,19 @@
 """Run every converted file on test pictures and hold it against the trained net."""
 
+import json
 from pathlib import Path
 
 from pocketdet.config import Params
 from pocketdet.dataset import Dataset, read_paths
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.errors import ExportError
-from pocketdet.exporting import golden, ledger, variants
+from pocketdet.exporting import golden, ledger, noise, variants
 from pocketdet.exporting.contract import Contract
 from pocketdet.exporting.verify import Effort
 from pocketdet.exporting.verify import verify as run_all
 from pocketdet.preprocess import load_rgb
 from pocketdet.quiet import quiet
+from pocketdet.report import differences
 from pocketdet.runtimes.keras import KerasRuntime
 from pocketdet.scoring.bootstrap import Plan
 from tasks.stage import say, stage
@@ -53,7 +55,10 @@ def verify(
     for row in rows:
         if row.ops:
             say(f"{row.variant}: {row.ops}")
-    if problems := list(ledger.failures(rows, section.max_lost)):
+    noisy = noise.of(contract, converted, raw)
+    for name, layers in noisy.items():
+        say(f"{name}: {noise.worst(layers).text}")
+    if problems := list(ledger.failures(rows, section.max_lost, noisy)):
         raise ExportError(
             f"{len(problems)} checks fail, see the ledger above\n  "
             + "\n  ".join(problems)
@@ -62,7 +67,18 @@ def verify(
         )
     report.mkdir()
     (report / "ledger.csv").write_text(ledger.as_csv(rows), encoding="utf-8")
-    (report / "ledger.json").write_text(ledger.as_json(rows, outcome.net_ap), encoding="utf-8")
+    (report / "ledger.json").write_text(
+        ledger.as_json(rows, outcome.net_ap, noise.calibration(converted)), encoding="utf-8"
+    )
+    for name, layers in noisy.items():
+        (report / f"layers_{name}.csv").write_text(noise.as_csv(layers), encoding="utf-8")
+    (report / "pictures").mkdir()
+    captions = {}
+    for name, picture, caption in differences.worst(outcome.expected, outcome.found, contract, raw):
+        picture.save(report / "pictures" / name, quality=88, optimize=True)
+        captions[name] = caption
+    text = json.dumps(captions, indent=1, ensure_ascii=False)
+    (report / "pictures/captions.json").write_text(text + "\n", encoding="utf-8")
     photo = golden.shrunk(load_rgb(raw / golden.chosen(outcome.expected, contract)))
     (report / golden.FOLDER).mkdir()
     vectors = golden.record(photo, net, outcome.runtimes, contract)

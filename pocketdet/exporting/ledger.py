@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pocketdet.exporting.noise import Noise, worst
 from pocketdet.exporting.parity import Agreement
 
 
@@ -75,12 +76,15 @@ def size_mb(path: Path) -> float:
     return sum(file.stat().st_size for file in files) / 1e6
 
 
-def failures(rows: Sequence[Row], max_lost: float) -> Iterator[str]:
+def failures(
+    rows: Sequence[Row], max_lost: float, noisy: Mapping[str, Sequence[Noise]]
+) -> Iterator[str]:
     """Why the files may not be shipped, one line each. What did not run is neither good nor bad.
 
     Args:
         rows: The ledger.
         max_lost: Share of the net's boxes that a file may miss or add.
+        noisy: Variant -> the quantisation noise of its layers, for the message.
     """
     for row in rows:
         found = row.agreement
@@ -92,14 +96,20 @@ def failures(rows: Sequence[Row], max_lost: float) -> Iterator[str]:
             yield (
                 f"{row.variant}: {found.missing} of the net's {found.boxes} boxes missing and "
                 f"{found.extra} added, a share of {found.lost:.3f}; at most {max_lost:g} allowed "
-                "(verify.max_lost)"
+                "(verify.max_lost)" + _blame(row.variant, noisy)
             )
         if row.ap_drop_max is not None and (row.ap_drop is None or row.ap_drop > row.ap_drop_max):
             drop = "unknown" if row.ap_drop is None else f"{row.ap_drop:.2f} points"
             yield (
                 f"{row.variant}: AP drop {drop}, at most {row.ap_drop_max:g} allowed "
-                f"(verify.max_ap_drop.{row.variant})"
+                f"(verify.max_ap_drop.{row.variant})" + _blame(row.variant, noisy)
             )
+
+
+def _blame(variant: str, noisy: Mapping[str, Sequence[Noise]]) -> str:
+    """The layer that adds most noise; a file that suppresses holds the net of the one without."""
+    layers = noisy.get(variant.removesuffix("_nms"))
+    return f"; {worst(layers).text}" if layers else ""
 
 
 def as_csv(rows: Sequence[Row]) -> str:
@@ -112,10 +122,13 @@ def as_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def as_json(rows: Sequence[Row], net_ap: float | None) -> str:
+def as_json(
+    rows: Sequence[Row], net_ap: float | None, calibration: Mapping[str, Any] | None = None
+) -> str:
     """The ledger as JSON, in its order, with the layers of operations outside of a delegate."""
     value = {
         "net_ap": net_ap,
+        "calibration": calibration,
         "files": {row.variant: {**row.flat(), "outside": row.outside} for row in rows},
     }
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"

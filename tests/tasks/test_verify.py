@@ -38,6 +38,7 @@ def stage(folder: Path, monkeypatch: pytest.MonkeyPatch, drop: float) -> Path:
     PIL.new("RGB", (32, 32)).save(folder / "a.png")
     (folder / "dataset").mkdir()
     Dataset(spec.classes, (Image("a.png", (32, 32)),)).save(folder / "dataset/dataset.json")
+    (folder / "calibration.txt").write_text("a.png\n")
     (folder / "test.txt").write_text("a.png\n")
     (folder / "params.yaml").write_text((REPOSITORY / "params.yaml").read_text())
     monkeypatch.chdir(folder)
@@ -51,7 +52,12 @@ def stage(folder: Path, monkeypatch: pytest.MonkeyPatch, drop: float) -> Path:
 
 def test_a_good_ledger_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report = stage(tmp_path, monkeypatch, drop=1.9)
-    assert sorted(path.name for path in report.iterdir()) == ["golden", "ledger.csv", "ledger.json"]
+    assert sorted(path.name for path in report.iterdir()) == [
+        "golden",
+        "ledger.csv",
+        "ledger.json",
+        "pictures",
+    ]
     assert "not run: absent" in (report / "ledger.csv").read_text()
 
 
