@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-slow client-test fuzz mongo lint deps reproduce lock
+.PHONY: help env run test test-slow client-test backends-test fuzz mongo lint deps reproduce lock
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,15 @@ client-test: $(READY) .venv-client/.ready  ## hold MediaPipe's detections agains
 	@echo "Building .venv-client: MediaPipe, which shares no environment with the pipeline"
 	.venv/bin/python -m venv .venv-client
 	.venv-client/bin/python -m pip install --quiet mediapipe==1.2.2
+	@touch $@
+
+backends-test: $(READY) .venv-backends/.ready  ## one step is the same under TensorFlow, JAX and PyTorch
+	POCKETDET_BACKENDS=.venv-backends/bin/python python -m pytest -q -m slow tests/pocketdet/detector/test_backends.py
+
+.venv-backends/.ready:
+	@echo "Building .venv-backends: JAX and PyTorch, which the pipeline does without"
+	.venv/bin/python -m venv .venv-backends
+	.venv-backends/bin/python -m pip install --quiet keras==3.15.1 jax torch numpy pydantic pillow
 	@touch $@
 
 reproduce: $(READY)  ## show that DVC and Prefect, in two clones, give the same bytes

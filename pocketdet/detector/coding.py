@@ -22,7 +22,7 @@ def distributions(outputs: Mapping[str, Any], spec: NetSpec) -> Any:
 
 def boxes(outputs: Mapping[str, Any], spec: NetSpec) -> tuple[Any, Any]:
     """Low and high corners (B, A, 2) of all boxes, input px."""
-    base = anchors(spec)
+    base = ops.convert_to_tensor(anchors(spec))
     centres, sides = base[:, :2], base[:, 2:]
     if spec.head == "anchor_free":
         weights = ops.softmax(distributions(outputs, spec), axis=-1)

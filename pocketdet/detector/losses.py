@@ -99,11 +99,11 @@ def distance_loss(distributions: Any, boxes_xyxy: Any, spec: NetSpec) -> Any:
     Returns:
         (B, A), 0 at the least only where a distance is a whole number of cells.
     """
-    base = anchors(spec)
+    base = ops.convert_to_tensor(anchors(spec))
     centres, sides = base[:, :2], base[:, 2:]
     true = ops.concatenate(
         [centres - boxes_xyxy[..., :2], boxes_xyxy[..., 2:] - centres], axis=-1
-    ) / np.concatenate([sides, sides], -1)  # in cells
+    ) / ops.concatenate([sides, sides], axis=-1)  # in cells
     true = ops.clip(true, 0.0, BINS - 1.0)[..., None]
     near = ops.relu(1.0 - ops.abs(true - ops.arange(BINS, dtype="float32")))  # (B, A, 4, BINS)
     entropy = -ops.sum(near * ops.log_softmax(distributions, axis=-1), axis=-1)
@@ -140,4 +140,5 @@ def _cells(spec: NetSpec) -> Any:
             for v in spec.levels
         ]
     )
-    return np.concatenate([anchors(spec)[:, :2], strides[:, None]], axis=1)
+    cells = np.concatenate([anchors(spec)[:, :2], strides[:, None]], axis=1)
+    return ops.convert_to_tensor(cells)
