@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.text import Text
 
 from pocketdet import project
-from pocketdet.errors import DatasetError
 from pocketdet.writing import write_text
 
 NEEDED = ("evaluate",)
@@ -69,12 +68,9 @@ def compare(
     plan = Plan(resamples, LEVEL, seed=0)
     with _run(old) as before, _run(new) as after:
         a, b = paired.read(old, before), paired.read(new, after)
-        write_text(out, comparison.render(a, b, plan))
-        try:
-            found = paired.paired(a, b, plan)
-        except DatasetError:
-            found = None
-    word, sentence = paired.verdict(found, old, new)
+        difference = paired.paired(a, b, plan)
+        write_text(out, comparison.render(a, b, plan, difference))
+    word, sentence = paired.verdict(difference.intervals, old, new)
     Console().print(Text(f"{word}: {sentence}\n{out}"))
     if open_:
         webbrowser.open(out.resolve().as_uri())

@@ -19,6 +19,7 @@ PICTURES = {
     "evaluate/sheet.jpg": "sheet.jpg",
     "evaluate/precision_recall.png": "precision_recall.png",
     "evaluate/pictures": "worst",
+    "evaluate/samples": "samples",
     "train/curves.png": "curves.png",
     "augment/preview.jpg": "preview.jpg",
 }

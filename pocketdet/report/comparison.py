@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from pocketdet.errors import DatasetError
 from pocketdet.report.embedded import Embedded, Room
 from pocketdet.report.facts import Row
 from pocketdet.report.page import MAX_PICTURE_BYTES
-from pocketdet.report.paired import Run, paired, verdict
+from pocketdet.report.paired import Difference, Run, verdict
 from pocketdet.report.row_charts import Whisker, whiskers
 from pocketdet.report.tables import Table, number, table
 from pocketdet.scoring.bootstrap import Interval, Intervals, Plan
@@ -29,23 +28,21 @@ class Pair:
     new: Embedded
 
 
-def render(old: Run, new: Run, plan: Plan) -> str:
+def render(old: Run, new: Run, plan: Plan, difference: Difference) -> str:
     """The page.
 
     Args:
         old: The run compared with.
         new: The run in question; a positive difference speaks for it.
         plan: Of the bootstrap.
+        difference: Of the two.
     """
     from jinja2 import Environment, StrictUndefined
 
     here = files("pocketdet.report")
     environment = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True)
     template = environment.from_string(here.joinpath("comparison.html").read_text(encoding="utf-8"))
-    try:
-        found, why = paired(old, new, plan), ""
-    except DatasetError as error:
-        found, why = None, str(error)
+    found = difference.intervals
     word, sentence = verdict(found, old.name, new.name)
     return template.render(
         css=here.joinpath("page.css").read_text(encoding="utf-8"),
@@ -53,7 +50,7 @@ def render(old: Run, new: Run, plan: Plan) -> str:
         new=new,
         word=word,
         sentence=sentence,
-        why=why,
+        why=difference.why,
         plan=plan,
         chart=_chart(found),
         differences=_differences(found, new),

@@ -106,6 +106,7 @@ def render(name: str, facts: Facts, verdict: Verdict, reports: Path) -> str:
         profile=tables.profile(facts),
         profile_note=tables.profile_note(facts),
         design=tables.design(facts),
+        rationale=tables.design_rationale(facts),
         costs=tables.costs(facts),
         costs_picture=costs_picture,
         identity=(facts.training or {}).get("weights_sha256", ""),

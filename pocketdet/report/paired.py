@@ -1,7 +1,5 @@
 """Two runs on the same test pictures: which is better, and whether that is more than luck."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +12,12 @@ from pocketdet.detector.decode import Detections
 from pocketdet.errors import DatasetError, PocketdetError
 from pocketdet.report import facts as facts_
 from pocketdet.report.facts import Facts
-from pocketdet.scoring import bootstrap, columns
+from pocketdet.scoring import bootstrap, columns, detections, ground_truth
 from pocketdet.scoring.bootstrap import Intervals, Plan
 from pocketdet.scoring.columns import Ints
 from pocketdet.scoring.table import Table, match
 
+TRUTH, FOUND = "reports/evaluate/ground_truth_test.json", "reports/evaluate/detections_test.json"
 LIMIT = 100  # detections of a class in a picture, as COCO's AP
 
 
@@ -35,6 +34,19 @@ class Run:
     name: str
     folder: Path
     facts: Facts
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Between two runs.
+
+    Attributes:
+        intervals: New minus old; None where they cannot be compared.
+        why: Then a sentence that says so.
+    """
+
+    intervals: Intervals | None
+    why: str
 
 
 def read(name: str, folder: Path) -> Run:
@@ -56,19 +68,21 @@ def read(name: str, folder: Path) -> Run:
     return Run(name, folder, found)
 
 
-def paired(old: Run, new: Run, plan: Plan) -> Intervals:
+def paired(old: Run, new: Run, plan: Plan) -> Difference:
     """Differences of AP, new minus old, on the same resamples of the test pictures.
 
     Raises:
-        DatasetError: They were not tested on the same pictures and objects.
+        DatasetError: A file of an evaluation is broken.
     """
     (truth, groups), (other, _) = _truth(old), _truth(new)
     if truth != other:
-        raise DatasetError(
+        return Difference(
+            None,
             "The two runs were tested on different pictures or objects, so that the luck of the "
-            "pictures is in every difference: no intervals"
+            "pictures is in every difference: no intervals",
         )
-    return bootstrap.compare(_matched(old, truth), _matched(new, truth), plan, groups)
+    before, after = _matched(old, truth), _matched(new, truth)
+    return Difference(bootstrap.compare(before, after, plan, groups), "")
 
 
 def verdict(found: Intervals | None, old: str, new: str) -> tuple[str, str]:
@@ -90,42 +104,40 @@ def verdict(found: Intervals | None, old: str, new: str) -> tuple[str, str]:
 
 def _truth(run: Run) -> tuple[Dataset, Ints | None]:
     """The test subset as its evaluation wrote it down, and the groups of its pictures."""
-    path = run.folder / "reports/evaluate/ground_truth_test.json"
-    raw = _json(path)
+    path = run.folder / TRUTH
+    raw = ground_truth.coco(path)
     names = {row["id"]: row["name"] for row in raw["categories"]}
-    boxes: dict[int, list[Box]] = {row["id"]: [] for row in raw["images"]}
+    boxes: dict[Any, list[Box]] = {row["id"]: [] for row in raw["images"]}
     for row in raw["annotations"]:
         x1, y1, x2, y2 = xywh_to_xyxy(np.asarray(row["bbox"], np.float64)).tolist()
         why = "iscrowd" if row["iscrowd"] else ""
         boxes[row["image_id"]].append(Box(names[row["category_id"]], (x1, y1, x2, y2), why))
-    images = tuple(
-        Image(row["file_name"], (row["width"], row["height"]), tuple(boxes[row["id"]]))
-        for row in raw["images"]
-    )
+    try:
+        images = tuple(
+            Image(row["file_name"], (row["width"], row["height"]), tuple(boxes[row["id"]]))
+            for row in raw["images"]
+        )
+    except (KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{path}: images: expected file_name, width and height ({error!r}); evaluate again"
+        ) from error
     groups = [row["group"] for row in raw["images"] if "group" in row]
     numbers = np.unique(groups, return_inverse=True)[1] if len(groups) == len(images) else None
     return Dataset(tuple(names.values()), images), numbers
 
 
 def _matched(run: Run, truth: Dataset) -> Table:
-    numbers = {image.path: i for i, image in enumerate(truth)}
-    rows = _json(run.folder / "reports/evaluate/detections_test.json")
-    by_path: dict[str, list[Mapping[str, Any]]] = {path: [] for path in numbers}
-    for row in rows:
-        by_path[row["file_name"]].append(row)
+    raw = ground_truth.coco(run.folder / TRUTH)
+    label = {row["id"]: k for k, row in enumerate(raw["categories"])}
+    by_image: dict[Any, list[dict[str, Any]]] = {row["id"]: [] for row in raw["images"]}
+    for row in detections.coco(run.folder / FOUND, raw):
+        by_image[row["image_id"]].append(row)
     found = {
-        path: Detections(
+        image.path: Detections(
             xywh_to_xyxy(np.asarray([r["bbox"] for r in some], np.float64).reshape(-1, 4)),
             np.asarray([r["score"] for r in some], np.float32),
-            np.asarray([r["category_id"] - 1 for r in some], np.int64),
+            np.asarray([label[r["category_id"]] for r in some], np.int64),
         )
-        for path, some in by_path.items()
+        for image, some in zip(truth, by_image.values(), strict=True)
     }
     return match(columns.objects_of(truth), columns.found_of(truth, found), LIMIT)
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read ({error}); run evaluate again") from error

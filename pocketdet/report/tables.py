@@ -223,6 +223,32 @@ def design(facts: Facts) -> Table | None:
     return Table(("", "", "", ""), rows, ())
 
 
+def design_rationale(facts: Facts) -> list[str]:
+    """Why this net: what of the budget it uses, and how well its anchors fit the objects."""
+    if not facts.design:
+        return []
+    used = {
+        BUDGET_NAMES.get(line["name"], line["name"]): line["found"] / line["limit"]
+        for line in facts.design["budget"]
+        if line["limit"]
+    }
+    sentences = []
+    if used:
+        nearest = max(used, key=lambda name: used[name])
+        shares = ", ".join(f"{name.lower()} {share:.0%}" for name, share in used.items())
+        sentences.append(
+            f"Of the budget it uses: {shares}. {nearest} is what a larger net would break first."
+        )
+    recalls = facts.design["anchors"]["recall_by_iou"]
+    if recalls:
+        fit = " and ".join(f"{recall:.1%} at IoU {iou}" for iou, recall in recalls.items())
+        sentences.append(
+            f"Its anchors were made from the training objects: of those {fit} meet one. What meets "
+            "none can only be found by boxes that move far."
+        )
+    return sentences
+
+
 def costs(facts: Facts) -> Table | None:
     """The operations with most multiply-accumulates."""
     if not facts.costs:

@@ -69,20 +69,20 @@ def worst(result: SubsetResult, assessment: Assessment, most: int) -> dict[str, 
     order = np.argsort(-table.found.scores, kind="stable")
     for d in order[visible[order] & (anatomy.kind[order] >= 0)].tolist():
         kind = KINDS[anatomy.kind[d]]
-        by_kind[kind].append(_false_alarm(result, assessment, d, kind))
-        if kind in ("background", "class"):
-            by_kind[SUSPECT].append(_false_alarm(result, assessment, d, SUSPECT))
+        for each in (kind, SUSPECT) if kind in ("background", "class") else (kind,):
+            if len(by_kind[each]) < most:
+                by_kind[each].append(_false_alarm(result, assessment, d, each))
     sides = table.objects.boxes_xyxy[:, 2:] - table.objects.boxes_xyxy[:, :2]
     largest = np.argsort(-sides.prod(axis=1), kind="stable")
-    for g in largest[missed[largest]].tolist():
-        by_kind[MISSED].append(_miss(result, g, MISSED))
+    by_kind[MISSED] = [_miss(result, g, MISSED) for g in largest[missed[largest]][:most].tolist()]
     touched = np.zeros(len(table.objects), np.bool_)
     touched[table.near.object] = True
-    alone = [_miss(result, g, SUSPECT) for g in largest[(missed & ~touched)[largest]].tolist()]
+    untouched = largest[(missed & ~touched)[largest]][:most].tolist()
     # Half of the sheet for each sort of suspect, the rest for the other.
-    room = max(most - len(alone), most - most // 2)
-    by_kind[SUSPECT] = [*by_kind[SUSPECT][:room], *alone]
-    return {kind: cases[:most] for kind, cases in by_kind.items() if cases[:most]}
+    room = max(most - len(untouched), most - most // 2)
+    alone = [_miss(result, g, SUSPECT) for g in untouched]
+    by_kind[SUSPECT] = [*by_kind[SUSPECT][:room], *alone][:most]
+    return {kind: cases for kind, cases in by_kind.items() if cases}
 
 
 def rows(by_kind: Mapping[str, Sequence[Case]], result: SubsetResult) -> Iterator[tuple[str, ...]]:

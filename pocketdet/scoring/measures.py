@@ -1,6 +1,7 @@
 """The table of everything that is measured: add a metric here, and nowhere else.
 
-metrics.json, per_class.csv, MLflow, the report's tables and the comparison of two runs follow.
+per_class.csv, metrics.json (and with it `dvc metrics diff` and MLflow), the report's tables and the
+comparison of two runs follow.
 """
 
 from collections.abc import Callable
@@ -25,7 +26,8 @@ class Measure:
         title: As the heading of a table.
         part: Table of the report that shows it: average precision, the operating point, or none.
         of: The number of a subset and a class (or "(all)"); None where it is undefined.
-        each_class: Whether metrics.json has it of each class too, as CLASS_NAME.
+        headline: Whether metrics.json has it, for `dvc exp show` and MLflow.
+        each_class: Whether metrics.json has it of each class of test too, as CLASS_NAME.
         more_is_better: For the comparison of two runs.
     """
 
@@ -33,6 +35,7 @@ class Measure:
     title: str
     part: Literal["scores", "point"]
     of: Of
+    headline: bool = True
     each_class: bool = False
     more_is_better: bool = True
 
@@ -71,13 +74,20 @@ def _threshold(result: SubsetResult, name: str) -> float | None:
 
 MEASURES = (
     *(
-        Measure(n, n.replace("_", " "), "scores", _coco(n), each_class=n in ("AP", "AP50"))
+        Measure(
+            n,
+            n.replace("_", " "),
+            "scores",
+            _coco(n),
+            headline=n in bootstrap.NUMBERS,
+            each_class=n in ("AP", "AP50"),
+        )
         for n in coco.NUMBERS
     ),
     Measure(
         "calibration_error", "Calibration error", "scores", _calibration_error, more_is_better=False
     ),
-    Measure("threshold", "Score ≥", "point", _threshold),
+    Measure("threshold", "Score ≥", "point", _threshold, headline=False),
     Measure("precision", "Precision", "point", _share("precision"), each_class=True),
     Measure("recall", "Recall", "point", _share("recall"), each_class=True),
     Measure(

@@ -65,17 +65,18 @@ def files(
 
 
 def metrics(results: Results) -> dict[str, Any]:
-    """Subset -> measure -> number, with those of each class as CLASS_MEASURE."""
-    return {
-        subset: {m.name: m.of(result, ALL) for m in MEASURES if m.name != "threshold"}
-        | {
-            f"{name}_{m.name}": m.of(result, name)
-            for name in result.dataset.classes
-            for m in MEASURES
-            if m.each_class
-        }
+    """Subset -> headline measure -> number; of test those of each class too, as CLASS_MEASURE."""
+    found: dict[str, Any] = {
+        subset: {m.name: m.of(result, ALL) for m in MEASURES if m.headline}
         for subset, result in results.items()
-    } | {"threshold": _thresholds(results["test"])}
+    }
+    test = results["test"]
+    for name in test.dataset.classes:
+        for m in MEASURES:
+            if m.each_class:
+                found["test"][f"{name}_{m.name}"] = m.of(test, name)
+    own = zip(test.dataset.classes, test.point.class_score_min, strict=False)
+    return {**found, "threshold": dict(own) or {ALL: test.point.score_min}}
 
 
 def notes(results: Results, assessed: Assessments, choice: Choice) -> dict[str, Any]:
@@ -220,12 +221,6 @@ def _truth(result: SubsetResult, assessment: Assessment) -> dict[str, Any]:
         for row, group in zip(truth["images"], assessment.groups.tolist(), strict=True):
             row["group"] = group
     return truth
-
-
-def _thresholds(result: SubsetResult) -> dict[str, float]:
-    threshold = next(m for m in MEASURES if m.name == "threshold")
-    found = {name: threshold.of(result, name) for name in result.curves}
-    return {name: value for name, value in found.items() if value is not None}
 
 
 def _ends(found: Mapping[str, Interval]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from stage_results import make
 
-from pocketdet.errors import PocketdetError
+from pocketdet.errors import DatasetError, PocketdetError
 from pocketdet.report import comparison, paired
 from pocketdet.scoring.bootstrap import Plan
 
@@ -30,22 +30,27 @@ def read(*folders: Path) -> list[paired.Run]:
     return [paired.read(folder.name, folder) for folder in folders]
 
 
+def page(*folders: Path) -> str:
+    runs = read(*folders)
+    return comparison.render(*runs, PLAN, paired.paired(*runs, PLAN))
+
+
 def test_difference_has_an_interval_and_a_probability(runs) -> None:
-    found = paired.paired(*read(*runs), PLAN)
+    found = paired.paired(*read(*runs), PLAN).intervals
     assert found.overall["AP50"].value == pytest.approx(-0.505, abs=0.01)
     assert found.overall["AP50"].below_zero > 0.8
     word, sentence = paired.verdict(found, "old", "new")
     assert word in ("WORSE", "UNDECIDED")
     assert "the probability that new is worse is" in sentence
-    same = paired.paired(*read(runs[0], runs[0]), PLAN)
+    same = paired.paired(*read(runs[0], runs[0]), PLAN).intervals
     assert paired.verdict(same, "a", "b")[0] == "UNDECIDED"
-    better = paired.paired(*read(runs[1], runs[0]), PLAN)
+    better = paired.paired(*read(runs[1], runs[0]), PLAN).intervals
     assert better.overall["AP"].value == -found.overall["AP"].value
 
 
 def test_page_shows_differences_parameters_and_both_pictures(runs) -> None:
-    text = comparison.render(*read(*runs), PLAN)
-    assert text == comparison.render(*read(*runs), PLAN)
+    text = page(*runs)
+    assert text == page(*runs)
     assert "<script" not in text
     assert "train.epochs" in text
     assert "train.batch" not in text
@@ -59,7 +64,7 @@ def test_other_test_pictures_are_said_to_be_beyond_comparison(runs, tmp_path) ->
     truth = json.loads(path.read_text())
     truth["annotations"][0]["bbox"][2] += 5
     path.write_text(json.dumps(truth))
-    text = comparison.render(*read(runs[0], other), PLAN)
+    text = page(runs[0], other)
     assert "were tested on different pictures or objects" in text
     assert "OPEN" in text
     assert "95 %: " not in text
@@ -72,8 +77,24 @@ def test_counts_stay_whole_and_what_neither_run_has_is_left_out(runs, tmp_path) 
         rows = list(csv.reader(stream))
     rows[1][1] = str(int(rows[1][1]) + 7)
     path.write_text("".join(",".join(row) + "\n" for row in rows))
-    text = comparison.render(*read(runs[0], other), PLAN)
+    text = page(runs[0], other)
     assert ">+7<" in text
+
+
+def test_broken_files_of_a_run_are_named(runs, tmp_path) -> None:
+    for name, damage, says in (
+        ("detections_test.json", lambda rows: rows[0].update(image_id=99), "image_id 99 is not in"),
+        ("detections_test.json", lambda rows: rows[0].update(score=float("nan")), "finite score"),
+        ("ground_truth_test.json", lambda truth: truth["images"][0].pop("width"), "expected file_"),
+    ):
+        other = shutil.copytree(runs[0], tmp_path / says.split()[0])
+        path = other / "reports/evaluate" / name
+        value = json.loads(path.read_text())
+        damage(value)
+        path.write_text(json.dumps(value))
+        with pytest.raises(DatasetError, match=says):
+            page(runs[0], other)
+        shutil.rmtree(other)
 
 
 def test_folder_without_an_evaluation_is_an_error(tmp_path) -> None:

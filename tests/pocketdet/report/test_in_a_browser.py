@@ -27,10 +27,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     found = facts.read(
         root / "reports", root / "subsets", root / "models/design", root / "models/point.json"
     )
-    run = paired.read("a run", root)
+    run, plan = paired.read("a run", root), Plan(20, 0.95, 0)
     texts = {
         "report": page.render("street", found, verdict.judge(found, BUDGET, 0.5), root / "reports"),
-        "comparison": comparison.render(run, run, Plan(20, 0.95, 0)),
+        "comparison": comparison.render(run, run, plan, paired.paired(run, run, plan)),
     }
     written = {name: root / f"{name}.html" for name in texts}
     for name, text in texts.items():

@@ -67,14 +67,14 @@ def test_every_measure_reaches_metrics_and_table(written) -> None:
     person = next(row for row in table if (row["subset"], row["class"]) == ("test", "person"))
     for measure in MEASURES:
         assert measure.name in person
-        if measure.name != "threshold":
-            assert measure.name in metrics["test"]
+        assert (measure.name in metrics["test"]) == measure.headline
         if measure.each_class:
             assert metrics["test"][f"person_{measure.name}"] == pytest.approx(
                 float(person[measure.name]), abs=1e-6
             )
     assert metrics["test"]["dog_AP"] is None
-    assert metrics["threshold"]["person"] == float(person["threshold"])
+    assert metrics["threshold"] == {"(all)": float(person["threshold"])}
+    assert not any(name.startswith("person") for name in metrics["val"])
     assert float(person["AP50_low"]) <= float(person["AP50"]) <= float(person["AP50_high"])
 
 
