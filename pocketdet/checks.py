@@ -17,7 +17,7 @@ from pocketdet import duplicates
 from pocketdet.dataset import Dataset
 from pocketdet.errors import DatasetError
 from pocketdet.parallel import in_order
-from pocketdet.preprocess import load_rgb
+from pocketdet.preprocess import load_grey
 
 SHOWN = 10  # broken pictures that the error names
 _VERSION = 1  # of what a remembered line means
@@ -179,5 +179,5 @@ def _look(path: Path, memory: Memory) -> Picture:
     known = memory.get(sha256)
     if known is not None:
         return known
-    rgb = load_rgb(path)
-    return Picture(sha256, (rgb.shape[1], rgb.shape[0]), duplicates.dhash(rgb))
+    grey = load_grey(path)
+    return Picture(sha256, grey.size, duplicates.dhash(grey))

@@ -210,6 +210,40 @@ def score(
         out.print(Text(f"All numbers are in {json}"))
 
 
+class PublicData(StrEnum):
+    """Public data sets that can be fetched."""
+
+    coco = "coco-2017"
+    voc = "voc-2012"
+    kitti = "kitti"
+
+
+@app.command()
+def fetch(
+    name: Annotated[PublicData, typer.Argument(help="Which one.")],
+    split: Annotated[str, typer.Option(help="As it calls them.")] = "train",
+    classes: Annotated[
+        str, typer.Option(help="By commas; a picture shows at least one. Without: any.")
+    ] = "",
+    most: Annotated[int, typer.Option("--max", help="Pictures, at most.", min=1)] = 5000,
+    out: Annotated[Path | None, typer.Option(help="Folder; without: of its name, here.")] = None,
+) -> None:
+    """Fetch a public data set, or a part of it, for `pocketdet import`; again to carry on."""
+    from pocketdet import fetching
+
+    public, folder = fetching.PUBLIC[name.value], out or Path(name.value)
+    err = Console(stderr=True)
+    err.print(Text(f"Licence: {public.licence}"))
+    wanted = [label.strip() for label in classes.split(",") if label.strip()]
+    found = fetching.fetch(name.value, folder, wanted, most, split, err.print)
+    Console().print(
+        Text(
+            f"{found} pictures are in {folder}. Next: pocketdet import {folder} --format "
+            f"{public.format} --name {name.value}"
+        )
+    )
+
+
 @app.command()
 def explore(
     port: Annotated[int, typer.Option(help="Of the App, on loopback.", min=1, max=65535)] = 5151,

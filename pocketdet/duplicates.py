@@ -16,9 +16,9 @@ from PIL import Image as PIL
 HASH_BITS = 256
 
 
-def dhash(rgb: npt.NDArray[np.uint8]) -> str:
-    """Difference hash of a picture (H, W, 3) uint8, as 64 hexadecimal digits."""
-    small = PIL.fromarray(rgb).convert("L").resize((17, 16), PIL.Resampling.BOX)
+def dhash(picture: PIL.Image) -> str:
+    """Difference hash of an upright picture, as 64 hexadecimal digits."""
+    small = picture.convert("L").resize((17, 16), PIL.Resampling.BOX)
     grey = np.asarray(small, dtype=np.int16)
     return np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes().hex()
 

@@ -12,6 +12,7 @@ that corners and not edges meet. Pixels are RGB, uint8; the net itself holds the
 import io
 import json
 import struct
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -136,6 +137,21 @@ def load_rgb(path: Path) -> npt.NDArray[np.uint8]:
     Raises:
         DatasetError: The file is missing, truncated, no picture, or larger than MAX_PIXELS.
     """
+    return np.asarray(_load(path, to_rgb), dtype=np.uint8)
+
+
+def load_grey(path: Path) -> PIL.Image:
+    """The upright photo in grey. Of a JPEG the luma alone is decoded, which is a third faster.
+
+    Every byte of the file is read all the same: what `load_rgb` finds broken, this does.
+
+    Raises:
+        DatasetError: As `load_rgb`.
+    """
+    return _load(path, to_grey)
+
+
+def _load(path: Path, convert: Callable[[PIL.Image], PIL.Image]) -> PIL.Image:
     try:
         with PIL.open(path) as picture:
             w, h = picture.size
@@ -143,13 +159,20 @@ def load_rgb(path: Path) -> npt.NDArray[np.uint8]:
                 raise DatasetError(
                     f"{path}: {w} x {h} px, expected at most {MAX_PIXELS:,} pixels; scale it down"
                 )
-            return np.asarray(to_rgb(ImageOps.exif_transpose(picture)), dtype=np.uint8)
+            if convert is to_grey and picture.format == "JPEG" and picture.mode == "RGB":
+                picture.draft("L", picture.size)
+            return convert(ImageOps.exif_transpose(picture))
     except FileNotFoundError:
         raise DatasetError(f"{path}: image file not found") from None
     except DAMAGED as error:
         raise DatasetError(
             f"{path}: not a whole picture ({error}); replace or remove it"
         ) from error
+
+
+def to_grey(picture: PIL.Image) -> PIL.Image:
+    """Any Pillow mode as 8-bit luma."""
+    return picture if picture.mode == "L" else to_rgb(picture).convert("L")
 
 
 def to_rgb(picture: PIL.Image) -> PIL.Image:

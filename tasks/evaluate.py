@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pocketdet import slices
+from pocketdet import label_errors, slices
 from pocketdet.config import Params
 from pocketdet.dataset import Dataset, read_paths
 from pocketdet.detector.decode import OperatingPoint
@@ -14,7 +14,7 @@ from pocketdet.report import gallery, plots
 from pocketdet.runtimes.keras import KerasRuntime
 from pocketdet.scoring import cases, operating_point, outputs, results
 from pocketdet.scoring.bootstrap import LEVEL, Plan
-from tasks.stage import say, stage
+from tasks.stage import say, stage, write_table
 
 
 @stage(outs=("point", "report"))
@@ -28,7 +28,7 @@ def evaluate(
     point: Path,
     report: Path,
 ) -> None:
-    """Score val and test, choose the operating point on val, draw the errors of test."""
+    """Score val and test, choose the operating point, draw errors, rank suspect annotations."""
     section = params.evaluate
     everything = Dataset.load(dataset / "dataset.json")
     sources = slices.by_source([image.source for image in everything])
@@ -74,6 +74,13 @@ def evaluate(
     sheets = {f"errors_{kind}.jpg": gallery.errors(test, some, raw) for kind, some in worst.items()}
     for name, sheet in {"sheet.jpg": gallery.sheet(test, judged, raw), **sheets}.items():
         sheet.save(report / name, quality=gallery.QUALITY, optimize=True)
+
+    learnt = everything.subset(read_paths(subsets / "train.txt"))
+    nms_iou = section.nms_iou
+    seen = find(learnt, raw, runtime, rule, scoring, {nms_iou}, progress("train"))[nms_iou]
+    seen |= found["val"][nms_iou] | found["test"][nms_iou]
+    suspects = label_errors.rank(everything, seen)
+    write_table(label_errors.rows(suspects), report / "suspects.csv")
 
     for name, why in choice.reasons.items():
         say(f"operating point of {name}: {why}")

@@ -122,7 +122,7 @@ def _look(path: Path) -> _Seen:
     small = np.asarray(PIL.fromarray(rgb).convert("L").resize((16, 16), PIL.Resampling.BOX))
     return _Seen(
         hashlib.sha256(data).hexdigest(),
-        duplicates.dhash(rgb),
+        duplicates.dhash(PIL.fromarray(rgb)),
         mode,
         frame.orientation,
         frame.upright_wh,

@@ -23,8 +23,8 @@ def photos(tmp_path):
 def decoded(monkeypatch):
     """Paths that were really decoded."""
     seen = []
-    load = checks.load_rgb
-    monkeypatch.setattr(checks, "load_rgb", lambda path: (seen.append(path.name), load(path))[1])
+    load = checks.load_grey
+    monkeypatch.setattr(checks, "load_grey", lambda path: (seen.append(path.name), load(path))[1])
     return seen
 
 

@@ -58,7 +58,7 @@ def photo():
 
 
 def bits(a: PIL.Image, b: PIL.Image) -> int:
-    return (int(dhash(np.asarray(a)), 16) ^ int(dhash(np.asarray(b)), 16)).bit_count()
+    return (int(dhash(a), 16) ^ int(dhash(b), 16)).bit_count()
 
 
 def test_copies_that_were_saved_scaled_or_brightened_stay_near(photo):

@@ -9,7 +9,8 @@ from PIL import Image as PIL
 
 from pocketdet import preprocess
 from pocketdet.errors import DatasetError
-from pocketdet.preprocess import RESIZE, Preprocessing, Resize, load_rgb, to_input
+from pocketdet.formats.pictures import stored_frame
+from pocketdet.preprocess import RESIZE, Preprocessing, Resize, load_grey, load_rgb, to_input
 
 
 @pytest.fixture
@@ -162,3 +163,36 @@ def test_flipped_bytes_raise_nothing_but_our_own_error(tmp_path: Path):
         except DatasetError:
             refused += 1
     assert refused > 20
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_colour_and_grey_stand_upright_whatever_the_file_says(tmp_path, suffix, orientation):
+    stored = np.zeros((30, 40, 3), np.uint8)
+    stored[:10, :10] = 255
+    exif = PIL.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{suffix}"
+    PIL.fromarray(stored).save(path, exif=exif)
+    frame = stored_frame(path)
+    x1, y1, x2, y2 = (round(value) for value in frame.upright((1, 1, 9, 9)))
+    rgb, grey = load_rgb(path), load_grey(path)
+    assert (rgb.shape[1], rgb.shape[0]) == grey.size == frame.upright_wh
+    for values in (rgb, np.asarray(grey)):
+        assert values[y1:y2, x1:x2].min() > 200
+        assert values.mean() < 40
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_torn_jpeg_is_found_in_grey_as_in_colour(tmp_path, mode):
+    path = tmp_path / "a.jpg"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    PIL.fromarray(noise).convert(mode).save(path)
+    difference = np.asarray(load_grey(path), int) - np.asarray(
+        PIL.fromarray(load_rgb(path)).convert("L"), int
+    )
+    assert abs(difference).mean() < 4  # colours outside of RGB are cut there, and not in luma
+    path.write_bytes(path.read_bytes()[:-50])
+    for load in (load_rgb, load_grey):
+        with pytest.raises(DatasetError, match="not a whole picture"):
+            load(path)

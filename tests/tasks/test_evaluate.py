@@ -1,5 +1,6 @@
 """The evaluate stage with a net made up: it finds what its pictures' colours say."""
 
+import csv
 import json
 import sys
 from pathlib import Path
@@ -44,6 +45,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             red = int(name.split("_")[1].removesuffix(".png"))
             PIL.new("RGB", (100, 100), (red, 0, 0)).save(tmp_path / "raw" / name)
             images.append(Image(name, (100, 100), (Box("person", OBJECT),)))
+    (tmp_path / "subsets/train.txt").write_text("train_230.png\n")  # its person is not annotated
+    PIL.new("RGB", (100, 100), (230, 0, 0)).save(tmp_path / "raw/train_230.png")
+    images.append(Image("train_230.png", (100, 100)))
     Dataset(SPEC.classes, tuple(images)).save(tmp_path / "dataset/dataset.json")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(task.KerasRuntime, "load", lambda design, trained: red_is_a_person)
@@ -73,7 +77,12 @@ def test_writes_scores_point_and_pictures(project, capsys) -> None:
         *("ground_truth_test.json", "samples/captions.json"),
         *("precision_recall.csv", "precision_recall.png", "precision_recall_per_class.csv"),
         *("detections_val.json", "detections_test.json", "pictures/captions.json"),
+        "suspects.csv",
     }
+    suspects = list(csv.DictReader(written["suspects.csv"].decode().splitlines()))
+    missing = [row for row in suspects if row["kind"] == "missing"]
+    assert [(row["image"], row["class"]) for row in missing] == [("train_230.png", "person")]
+    assert float(missing[0]["suspicion"]) == pytest.approx(230 / 255, abs=1e-3)
     metrics = json.loads(written["metrics.json"])
     assert metrics["test"]["person_AP50"] == pytest.approx(1)
     assert metrics["test"]["dog_AP"] is None
