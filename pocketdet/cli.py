@@ -145,6 +145,38 @@ def detect(
 
 
 @app.command()
+def ops(
+    file: Annotated[Path, typer.Argument(help="A .tflite file.")],
+) -> None:
+    """Show which operations of a file each accelerator takes, and where the others come from.
+
+    Exit status 1 if one of them leaves something to the CPU. The tables are from the documents that
+    are named; `design` asks them before training.
+    """
+    from pocketdet.exporting import delegates, flatbuffer
+
+    graph = flatbuffer.read(file)
+    out = Console()
+    complete = True
+    for delegate in delegates.asked(graph):
+        found = delegates.refusals(graph, delegate)
+        pieces = delegates.partitions(graph, delegate)
+        taken = len(graph.operations) - len(found)
+        complete &= not found
+        out.print(
+            Text(f"{delegate.name}: {taken} of {len(graph.operations)} operations, {pieces} pieces")
+        )
+        for refusal in found[:10]:
+            out.print(Text(f"  not {refusal.kind} of {refusal.layer}: {refusal.reason}"))
+        if len(found) > 10:
+            out.print(Text(f"  and {len(found) - 10} more"))
+        for line in delegates.advice(found):
+            out.print(Text(f"  instead: {line}"))
+        out.print(Text(f"  by {delegate.source} ({delegate.read})", style="dim"))
+    raise typer.Exit(int(not complete))
+
+
+@app.command()
 def verify(
     bundle: Annotated[Path, typer.Argument(help="A bundle's folder or zip.")],
     against: Annotated[

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from pocketdet import appcode
 from pocketdet.bundle import dump
 from pocketdet.errors import BundleError
 from pocketdet.exporting import golden
@@ -69,6 +70,7 @@ def contents(
     for path in sorted((verified / golden.FOLDER).rglob("*")):
         if path.is_file():
             files[path.relative_to(verified).as_posix()] = path.read_bytes()
+    files |= appcode.files(contract)
     if MODEL not in files:
         raise BundleError(f"{converted}: no {MODEL}, which `pocketdet detect` runs; convert again")
     return files

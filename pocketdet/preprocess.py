@@ -9,7 +9,6 @@ that corners and not edges meet. Pixels are RGB, uint8; the net itself holds the
 (rgb - 127) / 128 as its first layer, so a client feeds plain 0..255 values.
 """
 
-import io
 import json
 import struct
 from collections.abc import Callable
@@ -209,13 +208,6 @@ def _at_corners(rgb: npt.NDArray[np.uint8], size_wh: tuple[int, int]) -> npt.NDA
         high = np.minimum(low + 1, last)
         values = np.take(values, low, axis) * (32 - part) + np.take(values, high, axis) * part
     return ((values + 512) >> 10).astype(np.uint8)
-
-
-def png(rgb: npt.NDArray[np.uint8]) -> bytes:
-    """A picture (H, W, 3) as a PNG file's content."""
-    stream = io.BytesIO()
-    PIL.fromarray(rgb).save(stream, "PNG")
-    return stream.getvalue()
 
 
 PIL.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow warns above it: the limit is ours, not Pillow's 89 Mpx

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pocketdet.config import Params
 from pocketdet.dataset import Dataset, read_paths
-from pocketdet.design import budget, costs, latency
+from pocketdet.design import budget, costs, latency, ops
 from pocketdet.design.specify import sizes_at_input, specify
 from pocketdet.detector import net
 from pocketdet.detector.anchors import best_possible_recall
@@ -39,6 +39,7 @@ def design(params: Params, dataset: Path, subsets: Path, design: Path, report: P
     say(f"building {spec.backbone} at {wanted.input_wh[0]} x {wanted.input_wh[1]} px")
     with quiet():
         rows = costs.count(net.build(spec, batch=1))
+    gates = ops.gates(rows)
     totals = costs.total(rows)
     time = latency.estimate(rows, card)
     lines = budget.check(totals, time, wanted.budget, card)
@@ -61,6 +62,7 @@ def design(params: Params, dataset: Path, subsets: Path, design: Path, report: P
         "budget": [{**asdict(line), "within": line.within} for line in lines],
         "card": card.model_dump(mode="json"),
         "device": wanted.device,
+        "ops": [asdict(gate) for gate in gates],
         "latency": {"ms": time.ms, "low_ms": time.low_ms, "high_ms": time.high_ms},
         "totals": asdict(totals),
         "verdict": verdict,
@@ -70,6 +72,8 @@ def design(params: Params, dataset: Path, subsets: Path, design: Path, report: P
     )
     costs_picture.draw(rows, time.layers_ms, card.title, report / "costs.png")
 
+    for gate in gates:
+        say(gate.text)
     for line in lines:
         mark = "" if line.within else "   <-- OVER BUDGET"
         say(f"{line.name:>10} {line.found:8.3g} of {line.limit:g} {line.unit} ({line.note}){mark}")

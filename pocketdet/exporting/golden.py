@@ -1,8 +1,9 @@
 """Golden vectors: one photo with all that an app computes from it, for the app to test itself.
 
-    golden/photo.png       upright, RGB
+    golden/photo.ppm       upright, RGB: "P6", width, height, 255 in a line each, then the pixels
     golden/input.bin       the net's input, uint8 RGB, rows from the top
     golden/net/NAME.bin    raw maps of the trained net, float32, little-endian
+    golden/boxes.txt       final boxes of the net, best first: class number, score, x1 y1 x2 y2
     golden/golden.json     shapes, and the final boxes of the net and of every file, in photo px
 
 Another processor rounds differently, so a file is held to its own boxes within `TOLERANCE`.
@@ -21,7 +22,7 @@ from pocketdet.bundle import dump, loads
 from pocketdet.detector.decode import Detections, Floats, candidates, detections
 from pocketdet.errors import BundleError
 from pocketdet.exporting.contract import Contract
-from pocketdet.preprocess import png, to_input
+from pocketdet.preprocess import to_input
 from pocketdet.runtimes import Runtime
 
 FOLDER = "golden"
@@ -95,7 +96,8 @@ def record(
         raw = runtime.raw(picture)
         boxes[name] = _boxes(runtime, raw, rgb, contract)
     result = {
-        f"{FOLDER}/photo.png": png(rgb),
+        f"{FOLDER}/photo.ppm": f"P6\n{rgb.shape[1]} {rgb.shape[0]}\n255\n".encode() + rgb.tobytes(),
+        f"{FOLDER}/boxes.txt": _lines(boxes[NET]),
         f"{FOLDER}/input.bin": picture.tobytes(),
     }
     for name, maps in outputs.items():
@@ -172,6 +174,13 @@ def _boxes(
         {"label": label, "score": round(score, 6), "xyxy": [round(v, 3) for v in box]}
         for box, score, label in rows
     ]
+
+
+def _lines(rows: list[dict[str, Any]]) -> bytes:
+    """Boxes for readers without JSON."""
+    return "".join(
+        f"{row['label']} {row['score']} {' '.join(map(str, row['xyxy']))}\n" for row in rows
+    ).encode()
 
 
 def _read(rows: Any) -> Detections:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from stage_results import make
 
-from pocketdet import bundle, packing
+from pocketdet import appcode, bundle, packing
 from pocketdet.config import Budget
 from pocketdet.errors import BundleError
 from pocketdet.exporting.contract import Contract
@@ -37,6 +37,7 @@ def test_bundle_holds_all_that_an_app_needs_and_opens(root, tmp_path) -> None:
     assert set(files) == {
         *("README.md", "LICENSES.md", "arch.json", "params.json", "stats.json"),
         *("labels.txt", "contract.json", "weights.safetensors"),
+        *(f"app/{name}" for name in appcode.TEMPLATES),
         *("fp32.tflite", "int8.tflite", "golden/golden.json", "golden/net/scores_8.bin"),
         *("detector.mlpackage/Manifest.json", "detector.mlpackage/Data/weight.bin"),
     }
