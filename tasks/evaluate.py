@@ -46,23 +46,27 @@ def evaluate(
     for name, detected in found.items():
         scored[name], assessed[name] = net.score(detected, choice.point, slices[name])
 
-    test, judged = scored["test"], results.judge(scored["test"])
-    worst = cases.worst(test, assessed["test"], section.pictures)
-    (report / "slices").mkdir(parents=True)
-    for name, text in outputs.files(scored, assessed, choice, worst).items():
-        (report / name).write_text(text, encoding="utf-8")
-    plots.precision_recall(scored, report / "precision_recall.png")
-    gallery.album(gallery.worst(test, judged, raw, section.pictures), report / "pictures")
-    gallery.album(gallery.samples(test, judged, raw), report / "samples")
-    sheets = {f"errors_{kind}.jpg": gallery.errors(test, some, raw) for kind, some in worst.items()}
-    for name, sheet in {"sheet.jpg": gallery.sheet(test, judged, raw), **sheets}.items():
-        sheet.save(report / name, quality=gallery.QUALITY, optimize=True)
-
     learnt = everything.subset(read_paths(subsets / "train.txt"))
     found["train"] = net.detect("train", learnt, [])
     seen = {path: d for each in found.values() for path, d in each.found[section.nms_iou].items()}
     suspects = label_errors.rank(everything, seen)
+
+    test, judged = scored["test"], results.judge(scored["test"])
+    worst = cases.worst(test, assessed["test"], section.pictures)
+    for folder in ("slices", "errors"):
+        (report / folder).mkdir(parents=True)
+    for name, text in outputs.files(scored, assessed, choice, worst).items():
+        (report / name).write_text(text, encoding="utf-8")
     write_table(label_errors.rows(suspects), report / "suspects.csv")
+    plots.precision_recall(scored, report / "precision_recall.png")
+    gallery.album(gallery.worst(test, judged, raw, section.pictures), report / "pictures")
+    gallery.album(gallery.samples(test, judged, raw), report / "samples")
+    sheets = {f"errors/{kind}": gallery.errors(test, some, raw) for kind, some in worst.items()}
+    sheets["sheet"] = gallery.sheet(test, judged, raw)
+    if shown := suspects[: section.pictures]:
+        sheets["errors/suspects"] = gallery.suspects(everything, shown, raw)
+    for name, sheet in sheets.items():
+        sheet.save(report / f"{name}.jpg", quality=gallery.QUALITY, optimize=True)
 
     for name, why in choice.reasons.items():
         say(f"operating point of {name}: {why}")
