@@ -64,6 +64,7 @@ def evaluate(
         everything = Dataset.load(paths["dataset"] / "dataset.json")
         result, assessed = subjects.score(
             net,
+            subset,
             everything.subset(read_paths(members)),
             paths["raw"],
             paths["subsets"] / "groups.csv",

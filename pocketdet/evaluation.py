@@ -1,58 +1,125 @@
-"""What evaluation needs from the disk: detections by any runtime, groups, brightness."""
+"""From pictures to scores, with any runtime."""
 
 import csv
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as PIL
 
 from pocketdet import inference
+from pocketdet.config import Evaluate
 from pocketdet.dataset import Dataset
 from pocketdet.detector.decode import Detections, OperatingPoint
 from pocketdet.errors import DatasetError
 from pocketdet.inference import Candidates
 from pocketdet.preprocess import Preprocessing
+from pocketdet.scoring import results
+from pocketdet.scoring.bootstrap import LEVEL, Plan
 from pocketdet.scoring.columns import Floats, Ints
+from pocketdet.scoring.results import Assessment, SubsetResult
+from pocketdet.scoring.table import Table
+from pocketdet.slices import Expression, by_source, parse
 
 PROGRESS_EVERY = 50  # pictures
 SMALL_WH = (64, 64)  # px, at least: enough for a mean
 
 
-def find(
-    dataset: Dataset,
-    raw: Path,
-    runtime: Candidates,
-    rule: Preprocessing,
-    scoring: OperatingPoint,
-    nms_ious: Iterable[float],
-    progress: Callable[[str], None],
-) -> dict[float, dict[str, Detections]]:
-    """NMS IoU -> image path -> detections from the lowest score on.
+@dataclass(frozen=True)
+class Detected:
+    """A subset with what was found in it.
 
-    Args:
+    Attributes:
         dataset: The subset.
-        raw: Folder that the images' paths are below.
+        found: NMS IoU -> image path -> detections from the lowest score on.
+        tables: NMS IoU -> they, matched.
+    """
+
+    dataset: Dataset
+    found: Mapping[float, Mapping[str, Detections]]
+    tables: Mapping[float, Table]
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Scores subsets with one net, whatever runs it: for the stage and for `pocketdet evaluate`.
+
+    Attributes:
         runtime: Runs the net on one input.
         rule: From a photo to the input.
-        scoring: Lowest score and most detections a picture.
-        nms_ious: NMS thresholds to try on the same candidates.
+        raw: Folder that the images' paths are below.
+        groups_file: See `groups`.
+        section: Of params.yaml.
+        seed: Of the bootstrap.
         progress: Called with a line of text now and then.
+    """
+
+    runtime: Candidates
+    rule: Preprocessing
+    raw: Path
+    groups_file: Path
+    section: Evaluate
+    seed: int
+    progress: Callable[[str], None]
+
+    @property
+    def scoring(self) -> OperatingPoint:
+        """Lowest score, NMS and limit of the detections that AP is about."""
+        section = self.section
+        return OperatingPoint(section.score_min, section.nms_iou, section.max_detections)
+
+    def detect(self, name: str, dataset: Dataset, nms_ious: Iterable[float]) -> Detected:
+        """Find what is in a subset.
+
+        Args:
+            name: Of the subset.
+            dataset: The subset.
+            nms_ious: NMS thresholds to try on the same candidates, besides that of AP.
+
+        Raises:
+            DatasetError: A photo is missing, broken or of another size than the data set says.
+        """
+        scoring = self.scoring
+        points = [replace(scoring, nms_iou=v) for v in sorted({scoring.nms_iou, *nms_ious})]
+        found: dict[float, dict[str, Detections]] = {point.nms_iou: {} for point in points}
+        images = inference.find_all(dataset, self.raw, self.runtime, self.rule, points)
+        for number, (path, sets) in enumerate(images, start=1):
+            for point, detections in zip(points, sets, strict=True):
+                found[point.nms_iou][path] = detections
+            if number % PROGRESS_EVERY == 0 or number == len(dataset):
+                self.progress(f"{name}: {number} of {len(dataset)} pictures")
+        return Detected(dataset, found, results.matched(dataset, found, scoring.max_detections))
+
+    def score(
+        self, detected: Detected, point: OperatingPoint, slices: Sequence[Expression]
+    ) -> tuple[SubsetResult, Assessment]:
+        """Score what was found.
+
+        Args:
+            detected: By `detect`, with the point's NMS among the others.
+            point: The operating point.
+            slices: Parts of the subset.
+
+        Raises:
+            DatasetError: A picture has no group.
+        """
+        dataset = detected.dataset
+        result = results.evaluate(dataset, detected.found, detected.tables, self.scoring, point)
+        asked = any("brightness" in each.names for each in slices)
+        light = brightness(dataset, self.raw) if asked else None
+        plan = Plan(self.section.resamples, LEVEL, self.seed)
+        of_group = groups(self.groups_file, dataset)
+        return result, results.assess(result, plan, of_group, slices, light)
+
+
+def expressions(section: Evaluate, dataset: Dataset) -> list[Expression]:
+    """The slices of params.yaml, and one for each source where there are several.
 
     Raises:
-        DatasetError: A photo is missing, broken or of another size than the data set says.
+        ParamsError: One is wrong.
     """
-    points = [replace(scoring, nms_iou=each) for each in sorted(set(nms_ious))]
-    found: dict[float, dict[str, Detections]] = {each.nms_iou: {} for each in points}
-    for number, (path, sets) in enumerate(
-        inference.find_all(dataset, raw, runtime, rule, points), start=1
-    ):
-        for point, detections in zip(points, sets, strict=True):
-            found[point.nms_iou][path] = detections
-        if number % PROGRESS_EVERY == 0 or number == len(dataset):
-            progress(f"{number} of {len(dataset)} pictures")
-    return found
+    return [*parse(section.slices), *by_source([image.source for image in dataset])]
 
 
 def groups(file: Path, dataset: Dataset) -> Ints | None:

@@ -7,20 +7,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pocketdet import bundle as bundles
-from pocketdet import slices
 from pocketdet.config import Evaluate
 from pocketdet.dataset import Dataset
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import BundleError, DatasetError, PocketdetError
-from pocketdet.evaluation import brightness, find, groups
+from pocketdet.evaluation import Evaluator, expressions
 from pocketdet.exporting.contract import Contract
 from pocketdet.preprocess import Preprocessing
 from pocketdet.quiet import quiet
 from pocketdet.runtimes import Runtime
 from pocketdet.runtimes.opening import open_runtime
-from pocketdet.scoring import results
-from pocketdet.scoring.bootstrap import LEVEL, Plan
 from pocketdet.scoring.results import Assessment, SubsetResult
 
 CONTRACT = "contract.json"
@@ -111,6 +108,7 @@ def _by_contract(name: str, file: Path, contract: Contract) -> Subject:
 
 def score(
     subject: Subject,
+    name: str,
     dataset: Dataset,
     raw: Path,
     groups_file: Path,
@@ -122,12 +120,13 @@ def score(
 
     Args:
         subject: The net; without an operating point the lowest score is taken for one.
+        name: Of the subset.
         dataset: The subset.
-        raw: Folder that the images' paths are below.
-        groups_file: See `groups`.
-        section: Of params.yaml.
-        seed: Of the bootstrap.
-        progress: Called with a line of text now and then.
+        raw: See `Evaluator`, as the other arguments.
+        groups_file: Likewise.
+        section: Likewise.
+        seed: Likewise.
+        progress: Likewise.
 
     Raises:
         DatasetError: The net's classes are not those of the data set, or a photo is not as it was.
@@ -138,14 +137,7 @@ def score(
             f"{subject.name} finds {', '.join(subject.classes)}, yet the data set is about "
             f"{', '.join(dataset.classes)}; take the net that was trained on it"
         )
-    sources = slices.by_source([image.source for image in dataset])
-    expressions = [*slices.parse(section.slices), *sources]
-    scoring = OperatingPoint(section.score_min, section.nms_iou, section.max_detections)
-    point = subject.point or scoring
-    nms_ious = {scoring.nms_iou, point.nms_iou}
-    found = find(dataset, raw, subject.runtime, subject.rule, scoring, nms_ious, progress)
-    tables = results.matched(dataset, found, section.max_detections)
-    result = results.evaluate(dataset, found, tables, scoring, point)
-    light = brightness(dataset, raw) if any("brightness" in e.names for e in expressions) else None
-    plan = Plan(section.resamples, LEVEL, seed)
-    return result, results.assess(result, plan, groups(groups_file, dataset), expressions, light)
+    parts = expressions(section, dataset)
+    net = Evaluator(subject.runtime, subject.rule, raw, groups_file, section, seed, progress)
+    point = subject.point or net.scoring
+    return net.score(net.detect(name, dataset, [point.nms_iou]), point, parts)

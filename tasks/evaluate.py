@@ -1,19 +1,16 @@
 """Score the trained net on validation and test, and choose the operating point on validation."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-from pocketdet import label_errors, slices
+from pocketdet import label_errors
 from pocketdet.config import Params
 from pocketdet.dataset import Dataset, read_paths
-from pocketdet.detector.decode import OperatingPoint
-from pocketdet.evaluation import brightness, find, groups
+from pocketdet.evaluation import Evaluator, expressions
 from pocketdet.preprocess import Preprocessing
 from pocketdet.quiet import quiet
 from pocketdet.report import gallery, plots
 from pocketdet.runtimes.keras import KerasRuntime
 from pocketdet.scoring import cases, operating_point, outputs, results
-from pocketdet.scoring.bootstrap import LEVEL, Plan
 from tasks.stage import say, stage, write_table
 
 
@@ -31,56 +28,45 @@ def evaluate(
     """Score val and test, choose the operating point, draw errors, rank suspect annotations."""
     section = params.evaluate
     everything = Dataset.load(dataset / "dataset.json")
-    sources = slices.by_source([image.source for image in everything])
-    expressions = [*slices.parse(section.slices), *sources]
-    rule = Preprocessing.load(design / "preprocessing.json")
-    scoring = OperatingPoint(section.score_min, section.nms_iou, section.max_detections)
-    say("building the trained net")
-    with quiet():
-        runtime = KerasRuntime.load(design, trained)
-
-    def progress(subset: str) -> Callable[[str], None]:
-        return lambda text: say(f"{subset}: {text}")
-
     parts = {
         name: everything.subset(read_paths(subsets / f"{name}.txt")) for name in ("val", "test")
     }
-    nms_ious = {section.nms_iou, *section.operating_point.nms_iou}
-    found = {"val": find(parts["val"], raw, runtime, rule, scoring, nms_ious, progress("val"))}
-    tables = {"val": results.matched(parts["val"], found["val"], section.max_detections)}
-    choice = operating_point.choose(tables["val"], section.operating_point, section.score_min)
-    choice.point.save(point)
-    kept = {section.nms_iou, choice.point.nms_iou}
-    found["test"] = find(parts["test"], raw, runtime, rule, scoring, kept, progress("test"))
-    tables["test"] = results.matched(parts["test"], found["test"], section.max_detections)
+    slices = {"val": [], "test": expressions(section, everything)}
+    say("building the trained net")
+    with quiet():
+        runtime = KerasRuntime.load(design, trained)
+    rule = Preprocessing.load(design / "preprocessing.json")
+    net = Evaluator(runtime, rule, raw, subsets / "groups.csv", section, params.seed, say)
 
+    val = net.detect("val", parts["val"], section.operating_point.nms_iou)
+    choice = operating_point.choose(val.tables, section.operating_point, section.score_min)
+    choice.point.save(point)
+    found = {"val": val, "test": net.detect("test", parts["test"], [choice.point.nms_iou])}
     scored, assessed = {}, {}
-    plan = Plan(section.resamples, LEVEL, params.seed)
-    for name, part in parts.items():
-        scored[name] = results.evaluate(part, found[name], tables[name], scoring, choice.point)
-        wanted = expressions if name == "test" else []
-        light = brightness(part, raw) if any("brightness" in e.names for e in wanted) else None
-        grouped = groups(subsets / "groups.csv", part)
-        assessed[name] = results.assess(scored[name], plan, grouped, wanted, light)
+    for name, detected in found.items():
+        scored[name], assessed[name] = net.score(detected, choice.point, slices[name])
+
+    learnt = everything.subset(read_paths(subsets / "train.txt"))
+    found["train"] = net.detect("train", learnt, [])
+    seen = {path: d for each in found.values() for path, d in each.found[section.nms_iou].items()}
+    suspects = label_errors.rank(everything, seen)
 
     test, judged = scored["test"], results.judge(scored["test"])
     worst = cases.worst(test, assessed["test"], section.pictures)
-    (report / "slices").mkdir(parents=True)
+    for folder in ("slices", "errors"):
+        (report / folder).mkdir(parents=True)
     for name, text in outputs.files(scored, assessed, choice, worst).items():
         (report / name).write_text(text, encoding="utf-8")
+    write_table(label_errors.rows(suspects), report / "suspects.csv")
     plots.precision_recall(scored, report / "precision_recall.png")
     gallery.album(gallery.worst(test, judged, raw, section.pictures), report / "pictures")
     gallery.album(gallery.samples(test, judged, raw), report / "samples")
-    sheets = {f"errors_{kind}.jpg": gallery.errors(test, some, raw) for kind, some in worst.items()}
-    for name, sheet in {"sheet.jpg": gallery.sheet(test, judged, raw), **sheets}.items():
-        sheet.save(report / name, quality=gallery.QUALITY, optimize=True)
-
-    learnt = everything.subset(read_paths(subsets / "train.txt"))
-    nms_iou = section.nms_iou
-    seen = find(learnt, raw, runtime, rule, scoring, {nms_iou}, progress("train"))[nms_iou]
-    seen |= found["val"][nms_iou] | found["test"][nms_iou]
-    suspects = label_errors.rank(everything, seen)
-    write_table(label_errors.rows(suspects), report / "suspects.csv")
+    sheets = {f"errors/{kind}": gallery.errors(test, some, raw) for kind, some in worst.items()}
+    sheets["sheet"] = gallery.sheet(test, judged, raw)
+    if shown := suspects[: section.pictures]:
+        sheets["errors/suspects"] = gallery.suspects(everything, shown, raw)
+    for name, sheet in sheets.items():
+        sheet.save(report / f"{name}.jpg", quality=gallery.QUALITY, optimize=True)
 
     for name, why in choice.reasons.items():
         say(f"operating point of {name}: {why}")

@@ -20,6 +20,7 @@ PICTURES = {
     "evaluate/precision_recall.png": "precision_recall.png",
     "evaluate/pictures": "worst",
     "evaluate/samples": "samples",
+    "evaluate/errors": "errors",
     "train/curves.png": "curves.png",
     "augment/preview.jpg": "preview.jpg",
 }

@@ -92,7 +92,8 @@ def _evaluate(report: Path, raw: Path) -> None:
     small = slices.parse({"small": "side < 80", "nowhere": "source == 'x'"})
     assessed = dict.fromkeys(scored, results.assess(result, PLAN, None, small, None))
     worst = cases.worst(result, assessed["test"], 12)
-    (report / "slices").mkdir()
+    for folder in ("slices", "errors"):
+        (report / folder).mkdir()
     for name, text in outputs.files(scored, assessed, choice, worst).items():
         (report / name).write_text(text, encoding="utf-8")
     judged = results.judge(result)
@@ -100,7 +101,7 @@ def _evaluate(report: Path, raw: Path) -> None:
     gallery.album(gallery.samples(result, judged, raw), report / "samples")
     gallery.sheet(result, judged, raw).save(report / "sheet.jpg")
     for kind, some in worst.items():
-        gallery.errors(result, some, raw).save(report / f"errors_{kind}.jpg")
+        gallery.errors(result, some, raw).save(report / f"errors/{kind}.jpg")
 
 
 def _train(report: Path) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PIL
 
+from pocketdet.dataset import Dataset
+from pocketdet.label_errors import Suspect
 from pocketdet.preprocess import load_rgb
 from pocketdet.report import pictures
 from pocketdet.scoring.cases import Case
@@ -90,6 +92,29 @@ def errors(result: SubsetResult, cases: Sequence[Case], root: Path) -> PIL.Image
     return pictures.contact_sheet(cells, SHEET_COLUMNS, ZOOM_WH)
 
 
+def suspects(dataset: Dataset, ranked: Sequence[Suspect], root: Path) -> PIL.Image:
+    """Annotations that may be wrong, zoomed; where a box may be missing, what was found instead."""
+    images = {image.path: image for image in dataset}
+    cells = []
+    for suspect in ranked:
+        image = images[suspect.image]
+        crop, offset = _around(load_rgb(root / image.path), suspect.xyxy)
+        marks = [
+            pictures.Mark(_moved(box.xyxy, offset), pictures.IGNORED, "solid")
+            for box in image.boxes
+            if box.xyxy != suspect.xyxy
+        ]
+        xyxy = _moved(suspect.xyxy, offset)
+        if suspect.kind == "missing":
+            marks.append(pictures.Mark(xyxy, pictures.FALSE_ALARM, "bold", suspect.suggested))
+        else:
+            marks.append(pictures.Mark(xyxy, pictures.MISS, "dashed", suspect.label))
+        hint = f" ({suspect.suggested})" if suspect.kind == "mislabelled" else ""
+        caption = f"{suspect.kind}{hint} {suspect.suspicion:.2f}  "
+        cells.append((pictures.draw(crop, marks, ZOOM_WH), caption + _end_of(image.path, caption)))
+    return pictures.contact_sheet(cells, SHEET_COLUMNS, ZOOM_WH)
+
+
 def samples(
     result: SubsetResult, judged: Sequence[Judged], root: Path
 ) -> Iterator[tuple[str, PIL.Image, str]]:
@@ -125,8 +150,13 @@ def _case_caption(case: Case, path: str) -> str:
         facts = f"IoU {case.iou:.2f}  "
     elif case.iou:
         facts = f"at best {case.score:.2f}, IoU {case.iou:.2f}  "
-    room = 34 - len(facts)
-    return facts + (path if len(path) <= room else f"…{path[-room:]}")
+    return facts + _end_of(path, facts)
+
+
+def _end_of(path: str, before: str) -> str:
+    """As much of a path as fits a cell's width after other words."""
+    room = 34 - len(before)
+    return path if len(path) <= room else f"…{path[-room:]}"
 
 
 def _marks(result: SubsetResult, judged: Judged) -> list[pictures.Mark]:

@@ -36,7 +36,6 @@ SHEETS = {
     "localisation": "Badly placed: the right class, IoU of 0.1 to 0.5",
     "duplicate": "Found twice",
     "both": "Badly placed and of another class",
-    "suspect": "Suspects: is the annotation right?",
 }
 TONES = {"PASS": "pass", "FAIL": "fail", "INCOMPLETE": "open"}
 TONES |= {"pass": "pass", "fail": "fail", "not run": "open"}
@@ -65,7 +64,10 @@ def render(name: str, facts: Facts, verdict: Verdict, reports: Path) -> str:
         reports / "augment/preview.jpg", "Photos as they are, and as training sees them"
     )
     costs_picture = room.embed(reports / "design/costs.png", "Costs in the order of execution")
-    sheets = [room.embed(evaluated / f"errors_{kind}.jpg", text) for kind, text in SHEETS.items()]
+    sheets = [room.embed(evaluated / f"errors/{kind}.jpg", text) for kind, text in SHEETS.items()]
+    sheets.append(
+        room.embed(evaluated / "errors/suspects.jpg", "Is the annotation right? Of all subsets")
+    )
     return template.render(
         name=name,
         css=here.joinpath("page.css").read_text(encoding="utf-8"),

@@ -1,9 +1,6 @@
 """The single errors worth looking at, worst first, by kind.
 
 False alarms by score: the surest is the worst. Missed objects by area: the largest is the worst.
-Suspects are where detector and annotation disagree most: sure false alarms on background or of
-another class, which an annotator may have forgotten or mislabelled, and large objects that nothing
-points at even at the lowest score, which may be none (after Tkachenko et al. 2023, ObjectLab).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +13,7 @@ from pocketdet.scoring.errors import KINDS, MISSED
 from pocketdet.scoring.operating_point import shown
 from pocketdet.scoring.results import Assessment, SubsetResult
 
-SUSPECT = "suspect"
-ORDER = ("background", MISSED, "class", "localisation", "duplicate", "both", SUSPECT)
+ORDER = ("background", MISSED, "class", "localisation", "duplicate", "both")
 COLUMNS = ("kind", "rank", "path", "found", "score", "object", "iou", "x1", "y1", "x2", "y2")
 
 
@@ -69,19 +65,11 @@ def worst(result: SubsetResult, assessment: Assessment, most: int) -> dict[str, 
     order = np.argsort(-table.found.scores, kind="stable")
     for d in order[visible[order] & (anatomy.kind[order] >= 0)].tolist():
         kind = KINDS[anatomy.kind[d]]
-        for each in (kind, SUSPECT) if kind in ("background", "class") else (kind,):
-            if len(by_kind[each]) < most:
-                by_kind[each].append(_false_alarm(result, assessment, d, each))
+        if len(by_kind[kind]) < most:
+            by_kind[kind].append(_false_alarm(result, assessment, d, kind))
     sides = table.objects.boxes_xyxy[:, 2:] - table.objects.boxes_xyxy[:, :2]
     largest = np.argsort(-sides.prod(axis=1), kind="stable")
-    by_kind[MISSED] = [_miss(result, g, MISSED) for g in largest[missed[largest]][:most].tolist()]
-    touched = np.zeros(len(table.objects), np.bool_)
-    touched[table.near.object] = True
-    untouched = largest[(missed & ~touched)[largest]][:most].tolist()
-    # Half of the sheet for each sort of suspect, the rest for the other.
-    room = max(most - len(untouched), most - most // 2)
-    alone = [_miss(result, g, SUSPECT) for g in untouched]
-    by_kind[SUSPECT] = [*by_kind[SUSPECT][:room], *alone][:most]
+    by_kind[MISSED] = [_miss(result, g) for g in largest[missed[largest]][:most].tolist()]
     return {kind: cases for kind, cases in by_kind.items() if cases}
 
 
@@ -113,7 +101,7 @@ def _false_alarm(result: SubsetResult, assessment: Assessment, d: int, kind: str
     )
 
 
-def _miss(result: SubsetResult, g: int, kind: str) -> Case:
+def _miss(result: SubsetResult, g: int) -> Case:
     """A missed object, with score and IoU of the detection of its class that comes closest."""
     table, classes = result.table, result.dataset.classes
     label = table.objects.label[g]
@@ -122,7 +110,7 @@ def _miss(result: SubsetResult, g: int, kind: str) -> Case:
     )
     closest = int(np.argmax(near.overlap)) if len(near.overlap) else None
     return Case(
-        kind=kind,
+        kind=MISSED,
         image=int(table.objects.image[g]),
         found=None,
         found_label="",

@@ -69,7 +69,8 @@ def test_writes_scores_point_and_pictures(project, capsys) -> None:
     assert point == {**own, "nms_iou": 0.6, "max_detections": 20}
     written = contents(project / "report")
     pictures = {name for name in written if name.endswith(".jpg") and name != "sheet.jpg"}
-    assert len(pictures) == 4
+    assert len(pictures) == 5, "four samples, and what may be no right annotation"
+    assert "errors/suspects.jpg" in pictures
     slices = {f"slices/{name}.txt" for name in ("small", "large", "crowded", "dark", "hidden")}
     assert set(written) - pictures - slices == {
         *("metrics.json", "notes.json", "per_class.csv", "slices.csv", "sheet.jpg"),

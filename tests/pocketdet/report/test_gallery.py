@@ -7,6 +7,7 @@ from scored import score
 
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.detector.decode import Detections
+from pocketdet.label_errors import Suspect
 from pocketdet.report import gallery
 from pocketdet.scoring import cases, results
 from pocketdet.scoring.bootstrap import Plan
@@ -93,3 +94,13 @@ def test_case_at_the_edge_of_a_photo_can_be_drawn(tmp_path) -> None:
     assessed = results.assess(result, Plan(0, 0.95, 0), None, [], None)
     (missed,) = cases.worst(result, assessed, 3)["missed"]
     assert gallery.errors(result, [missed], tmp_path).width > 100
+
+
+@pytest.mark.parametrize("kind", ["missing", "spurious", "mislabelled"])
+def test_suspect_annotation_is_shown_with_what_is_in_doubt(tmp_path, kind) -> None:
+    PIL.new("RGB", (200, 100), "grey").save(tmp_path / "a.png")
+    dataset = Dataset(("person", "dog"), (Image("a.png", (200, 100), (Box("person", OBJECT),)),))
+    suspect = Suspect("a.png", kind, 0.8, "person", "dog", OBJECT)
+    sheet = np.asarray(gallery.suspects(dataset, [suspect], tmp_path)).astype(int)
+    colour = (0xE0, 0x29, 0x3F) if kind == "missing" else (0xFF, 0x95, 0x00)
+    assert (abs(sheet - colour).sum(axis=2) < 60).sum() > 50
