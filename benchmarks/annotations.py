@@ -3,8 +3,9 @@
     python benchmarks/annotations.py [--images 118000] [--boxes 860000] [--keep FOLDER]
 
 Makes a COCO source of so many pictures (links to a few small JPEGs) and boxes, then runs what the
-stages run, each size in a process of its own: 10,000 pictures and all of them. Beside it,
-pycocotools' `COCO()` on the same file. Prints seconds, CPU time, peak memory.
+stages run, each size in a process of its own: 10,000 pictures and all of them. Beside it on the
+same file: pycocotools' `COCO()`, and FiftyOne's import, whose processor time is Python's alone,
+without its database's. Prints seconds, CPU time, peak memory.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from PIL import Image
 
 SIZES = ((64, 48), (48, 64), (80, 48))
 CLASSES = 80
+PARAMS = Path(__file__).parents[1] / "params.yaml"
 SMALL = 10_000
 
 
@@ -77,8 +79,12 @@ def link(original: Path, target: Path, number: int) -> None:
 
 def ours(folder: Path) -> Iterator[str]:
     """What the stages validate, split and analyse do, less decoding and drawing."""
-    from pocketdet import account, duplicates, formats, policy, splitting, stats
-    from pocketdet.config import Limits, Policy, Source, Validate
+    import yaml
+
+    from pocketdet import account, duplicates, exploration, formats, policy, splitting
+    from pocketdet.config import Design, Limits, Policy, Source, Validate
+    from pocketdet.design.specify import specify
+    from pocketdet.preprocess import Preprocessing
 
     yield "import"
     rules = Validate(
@@ -113,18 +119,18 @@ def ours(folder: Path) -> Iterator[str]:
     for paths in members.values():
         splitting.digest(dataset.subset(paths).images, content_of)
     yield "split"
-    subset_of = {path: name for name, paths in members.items() for path in paths}
-    table = stats.tabulate(dataset, subset_of, splitting.NAMES)
-    stats.counts(table)
-    stats.sizes(table, (224, 160))
-    for histogram in (
-        stats.boxes_per_picture(table, 24),
-        stats.heights(table, (224, 160), 24),
-        stats.aspects(table, 24),
-        stats.shapes(table, (224, 160), 24),
-        stats.coverage(table, 24),
-    ):
-        histogram.rows()
+    design = Design.model_validate(yaml.safe_load(PARAMS.read_text())["design"])
+    found = exploration.explore(
+        dataset,
+        members,
+        groups,
+        [],
+        {"coco": None},
+        Preprocessing(design.input_wh, design.resize),
+        specify(design, dataset.subset(members["train"]), 0),
+        24,
+    )
+    assert found.rows["counts"]
     yield "analyse"
 
 
@@ -138,9 +144,31 @@ def pycocotools(folder: Path) -> Iterator[str]:
     yield "pycocotools COCO()"
 
 
+def fiftyone(folder: Path) -> Iterator[str]:
+    """FiftyOne's import, which reads headers and fills its database, on a MongoDB of this run."""
+    from pocketdet import mongo
+
+    server = folder / "mongo"
+    os.environ[mongo.VARIABLE] = mongo.start(server)
+    try:
+        import fiftyone
+
+        yield "import"
+        fiftyone.config.show_progress_bars = False
+        fiftyone.Dataset.from_dir(
+            dataset_type=fiftyone.types.COCODetectionDataset,
+            data_path=str(folder / "images"),
+            labels_path=str(folder / "annotations.json"),
+            label_types="detections",
+        )
+        yield "FiftyOne from_dir"
+    finally:
+        mongo.stop(server)
+
+
 def measure(what: str, folder: Path) -> None:
     """Print seconds of each step and the peak memory, as JSON."""
-    steps = {"ours": ours, "pycocotools": pycocotools}[what](folder)
+    steps = {"ours": ours, "pycocotools": pycocotools, "fiftyone": fiftyone}[what](folder)
     seconds: dict[str, float] = {}
     next(steps)  # imports
     last, cpu = time.perf_counter(), time.process_time()
@@ -168,6 +196,9 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=118_000)
     parser.add_argument("--boxes", type=int, default=860_000)
     parser.add_argument("--keep", type=Path, help="folder of the data; found there, it is reused")
+    parser.add_argument(
+        "--fiftyone", type=int, default=SMALL, help="most pictures that FiftyOne has to import"
+    )
     parser.add_argument("--generate", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -185,8 +216,9 @@ def main() -> None:
                 boxes = round(given.boxes / given.images * images)
                 # Not here: a process inherits the peak memory of the one that starts it.
                 run("--generate", str(folder), str(images), str(boxes))
-            for what in ("ours", "pycocotools"):
-                row = json.loads(run("--measure", what, str(folder)))
+            largest = images > given.fiftyone
+            for what in ("ours", "pycocotools") if largest else ("ours", "pycocotools", "fiftyone"):
+                row = json.loads(run("--measure", what, str(folder)).splitlines()[-1])
                 seconds = sum(row["seconds"].values())
                 steps = ", ".join(f"{name} {s:.1f}" for name, s in row["seconds"].items())
                 print(

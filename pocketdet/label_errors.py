@@ -27,7 +27,8 @@ KINDS: tuple[Kind, ...] = ("mislabelled", "spurious", "shifted", "missing")
 
 NEAR_IOU = 0.25  # from which a detection may be meant for a box
 SAME_IOU = 0.5  # from which it surely is
-LEAST = 0.1  # suspicion that is worth a look
+# Suspicion that is worth a look: nearly every right box is found with a score below 1.
+LEAST: dict[Kind, float] = {"mislabelled": 0.1, "spurious": 0.5, "shifted": 0.2, "missing": 0.2}
 EXCUSED = 0.5  # share of a detection in an ignored region
 
 
@@ -62,7 +63,7 @@ def rank(dataset: Dataset, found: Mapping[str, Detections]) -> list[Suspect]:
     suspects = [s for image in dataset for s in _of(image, found[image.path], dataset.classes)]
     turns = []
     for turn, kind in enumerate(KINDS):
-        mine = [s for s in suspects if s.kind == kind and s.suspicion >= LEAST]
+        mine = [s for s in suspects if s.kind == kind and s.suspicion >= LEAST[kind]]
         mine.sort(key=lambda s: (-s.suspicion, s.image, s.xyxy))
         turns += [(place, turn, suspect) for place, suspect in enumerate(mine)]
     return [suspect for _, _, suspect in sorted(turns, key=lambda t: t[:2])]
