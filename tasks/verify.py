@@ -5,7 +5,6 @@ from pathlib import Path
 
 from pocketdet.config import Params
 from pocketdet.dataset import Dataset, read_paths
-from pocketdet.detector.decode import OperatingPoint
 from pocketdet.errors import ExportError
 from pocketdet.exporting import golden, ledger, noise, variants
 from pocketdet.exporting.contract import Contract
@@ -33,7 +32,7 @@ def verify(
     report: Path,
 ) -> None:
     """Compare tensors, boxes and AP; fail if a file is further from the net than params allow."""
-    section, scoring = params.verify, params.evaluate
+    section = params.verify
     test = read_paths(subsets / "test.txt")
     with quiet():
         net = KerasRuntime.load(design, trained)
@@ -44,7 +43,7 @@ def verify(
         contract,
         converted,
         net,
-        OperatingPoint(scoring.score_min, scoring.nms_iou, scoring.max_detections),
+        params.evaluate.score_min,
         Effort(section.images, section.coreml_images),
         variants.limits(params.convert.variants, section.max_ap_drop),
         Plan(section.resamples, LEVEL, params.seed),

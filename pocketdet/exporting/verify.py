@@ -1,7 +1,7 @@
 """Runs every converted file beside the trained net, on the same pictures, and fills the ledger."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def verify(
     contract: Contract,
     converted: Path,
     net: Runtime,
-    scoring: OperatingPoint,
+    score_min: float,
     effort: Effort,
     limits: Mapping[str, float],
     plan: Plan,
@@ -90,7 +90,8 @@ def verify(
         contract: Of the files.
         converted: Their folder.
         net: The trained net.
-        scoring: Thresholds of the detections that AP is computed from.
+        score_min: Of the detections that AP is computed from; suppression and their number are
+            the operating point's, which some files have built in.
         effort: How many pictures.
         limits: Variant -> AP points that it may lose, written into the ledger.
         plan: Of the interval of the difference in AP.
@@ -100,6 +101,7 @@ def verify(
         ExportError: A file is missing, broken or of another net.
         DatasetError: A picture is missing or broken, or there is none.
     """
+    scoring = replace(contract.operating_point, score_min=score_min, class_score_min=())
     count = len(dataset)
     subjects = [_open(v, contract, converted, effort, count) for v in contract.variants]
     expected: dict[str, Detections] = {}
