@@ -48,8 +48,8 @@ def run(
 ) -> tuple[dict[str, Row], float | None]:
     contract = Contract.load(converted / "contract.json")
     outcome = module.verify(
-        dataset, tiny_trained / "raw", contract, converted, net, SCORING.score_min, Effort(6, 2), LIMITS,
-        Plan(20, 0.95, 0), lambda text: None,
+        dataset, tiny_trained / "raw", contract, converted, net, SCORING.score_min, Effort(6, 2),
+        LIMITS, Plan(20, 0.95, 0), lambda text: None,
     )  # fmt: skip
     assert [row.variant for row in outcome.rows] == [v.name for v in contract.variants]
     assert set(outcome.expected) == {image.path for image in dataset}
