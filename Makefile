@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-slow client-test backends-test fuzz mongo lint deps reproduce lock
+.PHONY: help env run test test-slow client-test kotlin-test backends-test fuzz mongo lint deps reproduce lock
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,6 +47,15 @@ backends-test: $(READY) .venv-backends/.ready  ## one step is the same under Ten
 	@echo "Building .venv-backends: JAX and PyTorch, which the pipeline does without"
 	.venv/bin/python -m venv .venv-backends
 	.venv-backends/bin/python -m pip install --quiet keras==3.15.1 jax torch numpy pydantic pillow
+	@touch $@
+
+kotlin-test: $(READY) .venv-kotlin/.ready  ## compile the bundle's Kotlin code and try it; needs Java 17
+	POCKETDET_KOTLIN=.venv-kotlin python -m pytest -q -m slow tests/pocketdet/appcode
+
+# The one place in the package index that holds Kotlin's compiler.
+.venv-kotlin/.ready:
+	.venv/bin/python -m pip download --quiet --no-deps -d .venv-kotlin kotlin-jupyter-kernel==0.19.0.944
+	cd .venv-kotlin && $(CURDIR)/.venv/bin/python -m zipfile -e *.whl . && rm *.whl
 	@touch $@
 
 reproduce: $(READY)  ## show that DVC and Prefect, in two clones, give the same bytes

@@ -133,15 +133,33 @@ def import_(
 
 @app.command()
 def detect(
-    images: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
     bundle: Annotated[Path, typer.Option(help="A bundle's folder or zip.")],
     out: Annotated[Path, typer.Option(help="Folder for annotated pictures and detections.json.")],
+    images: Annotated[
+        list[Path] | None, typer.Argument(help="Photos, videos, or folders of them.")
+    ] = None,
+    camera: Annotated[
+        int | None, typer.Option(help="Also the camera of this number; 0 is the first.")
+    ] = None,
+    every: Annotated[
+        int, typer.Option(min=1, help="Of a video or camera: each so many-th frame.")
+    ] = 1,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Of a video or camera: stop after so many.")
+    ] = None,
 ) -> None:
-    """Find objects in photos with a bundle's LiteRT file, as the phone would."""
+    """Find objects in photos and videos with a bundle's LiteRT file, as the phone would.
+
+    Videos and cameras need OpenCV. A camera without --frames runs until it is stopped by Ctrl-C,
+    which leaves the pictures but no detections.json.
+    """
     from pocketdet import detect as detection
 
-    found = detection.run(images, bundle, out, Console(stderr=True).print)
-    Console().print(f"{found} detections in {len(images)} inputs; see {out}")
+    sources: list[Path | int] = [*(images or []), *([] if camera is None else [camera])]
+    if not sources:
+        raise typer.BadParameter("name photos, videos or folders, or a --camera")
+    found = detection.run(sources, bundle, out, Console(stderr=True).print, every, frames)
+    Console().print(f"{found} detections in {len(sources)} inputs; see {out}")
 
 
 @app.command()
@@ -174,6 +192,29 @@ def ops(
             out.print(Text(f"  instead: {line}"))
         out.print(Text(f"  by {delegate.source} ({delegate.read})", style="dim"))
     raise typer.Exit(int(not complete))
+
+
+@app.command()
+def profile(
+    file: Annotated[Path, typer.Argument(help="A .tflite file.")],
+    adb: Annotated[
+        Path, typer.Option(help="LiteRT's benchmark_model, built for the phone that adb sees.")
+    ],
+    device: Annotated[str, typer.Option(help="The phone's device card.")],
+    out: Annotated[Path, typer.Option(help="JSON file that keeps the measurements of all cards.")],
+    runs: Annotated[int, typer.Option(min=1, help="Timed calls.")] = 100,
+) -> None:
+    """Time a file on a connected Android phone, and file the numbers under its device card."""
+    from pocketdet import phone
+    from pocketdet.devices import cards
+
+    cards.load(device)  # before the phone is asked
+    found = phone.measure(file, adb, runs)
+    phone.keep(out, device, file, found)
+    Console().print(
+        f"{found.device}: {found.mean_ms:.2f} ms ({found.min_ms:.2f} to {found.max_ms:.2f}), start "
+        f"{found.start_ms:.1f} ms; kept in {out} under {device}"
+    )
 
 
 @app.command()

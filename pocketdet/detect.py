@@ -1,16 +1,21 @@
 """Find objects in photos with a bundle alone: numpy, Pillow and LiteRT, no TensorFlow.
 
 Writes beside detections.json (one row a photo, boxes in its upright pixels) a picture of each photo
-with its boxes. Behind `pocketdet detect`.
+with its boxes; of a video or a camera, each frame is a photo. Behind `pocketdet detect`.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from pocketdet import bundle as bundles
+from pocketdet import footage
 from pocketdet.detector.decode import Detections
 from pocketdet.errors import BundleError, DatasetError
 from pocketdet.exporting.contract import Contract
@@ -23,19 +28,40 @@ SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")  # what is taken from a fo
 MOST_WH = (1600, 1600)  # px, of an annotated picture
 
 
+@dataclass(frozen=True)
+class Shot:
+    """A photo, or a frame of a video.
+
+    Attributes:
+        source: Path, or "camera N".
+        name: Of the annotated picture.
+        rgb: (H, W, 3).
+        moment: Of a frame: number and time from the start, s.
+    """
+
+    source: str
+    name: str
+    rgb: npt.NDArray[np.uint8]
+    moment: tuple[int, float] | None = None
+
+
 def run(
-    images: Sequence[Path],
+    images: Sequence[Path | int],
     bundle: Path,
     out: Path,
     progress: Callable[[str], None] = lambda text: None,
+    every: int = 1,
+    most: int | None = None,
 ) -> int:
     """Detect objects and write annotated pictures and detections.json.
 
     Args:
-        images: Photos, or folders whose photos are taken.
+        images: Photos, videos, folders whose photos and videos are taken, numbers of cameras.
         bundle: Folder or zip of a bundle; all of it is verified first.
         out: Folder to write into; made if needed, files of the same names are replaced.
         progress: Called with a line of text now and then.
+        every: Of a video: take each so many-th frame.
+        most: Of a video or camera: stop after so many frames taken; None for all.
 
     Returns:
         How many objects were found.
@@ -56,16 +82,15 @@ def run(
         if model not in {variant.file for variant in contract.variants}:
             raise BundleError(f"{bundle}: params.json names {model!r}, which is no model of it")
         runtime = open_runtime(Path(folder) / model, contract.net)
-        names = output_names(photos)
-        for done, (photo, name) in enumerate(zip(photos, names, strict=True), start=1):
-            rgb = load_rgb(photo)
+        for done, shot in enumerate(shots(photos, every, most), start=1):
+            rgb = shot.rgb
             found = find(rgb, runtime, contract.preprocessing, contract.operating_point)
             marks = class_marks(found, contract.net.classes)
             largest = (min(MOST_WH[0], rgb.shape[1]), min(MOST_WH[1], rgb.shape[0]))
-            draw(rgb, marks, largest).save(out / name, quality=92)
-            rows.append(row(photo, name, (rgb.shape[1], rgb.shape[0]), found, contract))
+            draw(rgb, marks, largest).save(out / shot.name, quality=92)
+            rows.append(row(shot, found, contract))
             if done % 25 == 0:
-                progress(f"{done} of {len(photos)} photos")
+                progress(f"{done} photos and frames")
     head = json.dumps({"bundle": opened.name, "model": model}, ensure_ascii=False)[:-1]
     lines = ",\n".join(json.dumps(photo, ensure_ascii=False) for photo in rows)
     text = f'{head}, "photos": [\n{lines}\n]}}\n'  # a photo a line, for people and diffs
@@ -73,16 +98,31 @@ def run(
     return sum(len(photo["detections"]) for photo in rows)
 
 
-def listed(images: Sequence[Path]) -> list[Path]:
-    """Every photo once, folders opened and sorted.
+def shots(sources: Sequence[Path | int], every: int = 1, most: int | None = None) -> Iterator[Shot]:
+    """Every photo, and every frame that is taken."""
+    for source, name in zip(sources, output_names(sources), strict=True):
+        if isinstance(source, Path) and source.suffix.lower() not in footage.SUFFIXES:
+            yield Shot(str(source), name, load_rgb(source))
+            continue
+        words = f"camera {source}" if isinstance(source, int) else str(source)
+        for number, time_s, rgb in footage.frames(source, every, most):
+            stem = name.removesuffix(".jpg")
+            yield Shot(words, f"{stem}_{number:06}.jpg", rgb, (number, time_s))
+
+
+def listed(images: Sequence[Path | int]) -> list[Path | int]:
+    """Every photo, video and camera once, folders opened and sorted.
 
     Raises:
         DatasetError: A path does not exist, or there is no photo at all.
     """
-    photos: list[Path] = []
+    photos: list[Path | int] = []
+    known = (*SUFFIXES, *footage.SUFFIXES)
     for path in images:
-        if path.is_dir():
-            photos += sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+        if isinstance(path, int):
+            photos.append(path)
+        elif path.is_dir():
+            photos += sorted(p for p in path.iterdir() if p.suffix.lower() in known)
         elif path.exists():
             photos.append(path)
         else:
@@ -90,30 +130,31 @@ def listed(images: Sequence[Path]) -> list[Path]:
     if not photos:
         raise DatasetError(
             f"no photo in {', '.join(map(str, images))}; expected files that end in "
-            + ", ".join(SUFFIXES)
+            + ", ".join(known)
         )
     return list(dict.fromkeys(photos))
 
 
-def output_names(photos: Sequence[Path]) -> list[str]:
+def output_names(photos: Sequence[Path | int]) -> list[str]:
     """A name for each annotated picture: the photo's own, numbered where two would collide."""
     names: list[str] = []
     for photo in photos:
-        name, number = f"{photo.stem}.jpg", 2
+        stem = f"camera{photo}" if isinstance(photo, int) else photo.stem
+        name, number = f"{stem}.jpg", 2
         while name in names:
-            name, number = f"{photo.stem}_{number}.jpg", number + 1
+            name, number = f"{stem}_{number}.jpg", number + 1
         names.append(name)
     return names
 
 
-def row(
-    photo: Path, name: str, size_wh: tuple[int, int], found: Detections, contract: Contract
-) -> dict[str, Any]:
+def row(shot: Shot, found: Detections, contract: Contract) -> dict[str, Any]:
     """What detections.json says of a photo."""
+    moment = {"frame": shot.moment[0], "time_s": round(shot.moment[1], 3)} if shot.moment else {}
     return {
-        "photo": str(photo),
-        "picture": name,
-        "size_wh": list(size_wh),
+        "photo": shot.source,
+        **moment,
+        "picture": shot.name,
+        "size_wh": [shot.rgb.shape[1], shot.rgb.shape[0]],
         "detections": [
             {"label": contract.net.classes[label], "score": round(score, 4), "xyxy": box}
             for box, score, label in zip(

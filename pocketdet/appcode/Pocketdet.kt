@@ -15,7 +15,7 @@ import kotlin.math.abs
 import kotlin.math.exp
 import kotlin.math.max
 import kotlin.math.min
-import kotlin.math.rint
+import kotlin.math.round // halves to even
 
 class Anchor(val stride: Int, val w: Float, val h: Float) // input px
 
@@ -44,8 +44,8 @@ fun place(w: Int, h: Int): Place {
     var sx = INPUT_W.toDouble() / w
     var sy = INPUT_H.toDouble() / h
     if (LETTERBOX) { sx = min(sx, sy); sy = sx }
-    val pw = max(1, rint(w * sx).toInt())
-    val ph = max(1, rint(h * sy).toInt())
+    val pw = max(1, round(w * sx).toInt())
+    val ph = max(1, round(h * sy).toInt())
     return Place((INPUT_W - pw) / 2, (INPUT_H - ph) / 2, pw, ph)
 }
 
@@ -82,8 +82,8 @@ fun resampled(image: Image, size: Int, rows: Boolean): Image {
 fun atCorners(image: Image, w: Int, h: Int): Image {
     val out = ByteArray(w * h * 3)
     for (y in 0 until h) for (x in 0 until w) {
-        val py = rint(y * (32.0 * image.h / h)).toInt()
-        val px = rint(x * (32.0 * image.w / w)).toInt()
+        val py = round(y * (32.0 * image.h / h)).toInt()
+        val px = round(x * (32.0 * image.w / w)).toInt()
         val y0 = py shr 5; val x0 = px shr 5; val fy = py and 31; val fx = px and 31
         val y1 = min(y0 + 1, image.h - 1); val x1 = min(x0 + 1, image.w - 1)
         for (c in 0 until 3) {

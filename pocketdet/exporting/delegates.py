@@ -131,7 +131,8 @@ ADVICE = {
 
 def asked(graph: Graph) -> list[Delegate]:
     """The delegates that a file is for: an int8 accelerator is no place for a float file."""
-    quantised = any(tensor.dtype == "int8" for tensor in graph.tensors)
+    computed = (graph.tensors[i] for op in graph.operations for i in op.outputs)
+    quantised = any(tensor.dtype == "int8" for tensor in computed)
     return [d for d in DELEGATES.values() if quantised or d.quantised != "only"]
 
 

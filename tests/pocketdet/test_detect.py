@@ -105,3 +105,45 @@ def test_missing_broken_and_no_photos_are_named(packed, tmp_path) -> None:
     (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8\xff")
     with pytest.raises(DatasetError, match=r"cut\.jpg: not a whole picture"):
         detect.run([tmp_path / "cut.jpg"], packed[1], tmp_path / "out")
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Ten frames at 5 a second, ever brighter."""
+    import cv2
+
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 5, (64, 48))
+    for k in range(10):
+        writer.write(np.full((48, 64, 3), 20 * k, np.uint8))
+    writer.release()
+    return path
+
+
+def test_frames_of_a_video_are_photos_with_a_time(packed, photos, video, tmp_path) -> None:
+    detect.run([photos / "a.JPG", video], packed[1], tmp_path / "out", every=3)
+    rows = json.loads((tmp_path / "out/detections.json").read_text())["photos"]
+    assert [row.get("frame") for row in rows] == [None, 0, 3, 6, 9]
+    assert rows[2]["picture"] == "clip_000003.jpg"
+    assert rows[2]["size_wh"] == [64, 48]
+    assert rows[2]["time_s"] == pytest.approx(0.6, abs=0.21)
+    with PIL.open(tmp_path / "out/clip_000006.jpg") as frame:
+        assert frame.getpixel((1, 1))[0] == pytest.approx(120, abs=40)
+    assert "photo" in rows[0]
+    assert "time_s" not in rows[0]
+
+
+def test_so_many_frames_and_no_more(packed, video, tmp_path) -> None:
+    detect.run([video], packed[1], tmp_path / "out", most=2)
+    assert len(json.loads((tmp_path / "out/detections.json").read_text())["photos"]) == 2
+
+
+def test_videos_that_cannot_be_read_are_named(packed, tmp_path, monkeypatch) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    with pytest.raises(DatasetError, match=r"broken\.mp4: (cannot be opened|gives no frame)"):
+        detect.run([tmp_path / "broken.mp4"], packed[1], tmp_path / "out")
+    with pytest.raises(DatasetError, match="camera 99: cannot be opened"):
+        detect.run([99], packed[1], tmp_path / "out")
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(DatasetError, match="need OpenCV: pip install opencv-python-headless"):
+        detect.run([tmp_path / "broken.mp4"], packed[1], tmp_path / "out")

@@ -1,5 +1,6 @@
 """The generated code is compiled and run on golden vectors, for every head and resize rule."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -27,13 +28,7 @@ CELLS = NetSpec(
     "b", 1.0, "none", 8, 0, (96, 64), CLASSES, (Level(16, ()), Level(32, ())), "anchor_free"
 )
 POINT = OperatingPoint(0.6, 0.5, 10, (0.6, 0.7, 0.8))
-POM = """<project><modelVersion>4.0.0</modelVersion><groupId>g</groupId><artifactId>a</artifactId>
-<version>1</version><build><sourceDirectory>app</sourceDirectory><plugins><plugin>
-<groupId>org.jetbrains.kotlin</groupId><artifactId>kotlin-maven-plugin</artifactId>
-<version>2.4.21</version><executions><execution><goals><goal>compile</goal></goals></execution>
-</executions></plugin></plugins></build><dependencies><dependency>
-<groupId>org.jetbrains.kotlin</groupId><artifactId>kotlin-stdlib</artifactId>
-<version>2.4.21</version></dependency></dependencies></project>"""
+KOTLIN = os.environ.get("POCKETDET_KOTLIN", "")  # folder of the compiler's jars
 
 
 class Random:
@@ -105,7 +100,7 @@ def test_cpp_gives_the_golden_input_and_boxes(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("mvn"), reason="no Maven, which brings Kotlin's compiler")
+@pytest.mark.skipif(not KOTLIN, reason="no Kotlin compiler; run: make kotlin-test")
 @pytest.mark.parametrize(
     ("spec", "rule", "photo_wh"),
     [
@@ -117,17 +112,19 @@ def test_kotlin_gives_the_golden_input_and_boxes(
     tmp_path: Path, spec: NetSpec, rule: Preprocessing, photo_wh: tuple[int, int]
 ) -> None:
     write(tmp_path, spec, rule, photo_wh)
-    (tmp_path / "pom.xml").write_text(POM)
+    jars = sorted(str(jar) for jar in Path(KOTLIN).resolve().rglob("*.jar"))
+    (library,) = (jar for jar in jars if "kotlin-stdlib" in jar)
     compiled = subprocess.run(
-        ["mvn", "-q", "-B", "compile"], cwd=tmp_path, capture_output=True, text=True
-    )
-    if "could not be resolved" in compiled.stdout or "Could not transfer" in compiled.stdout:
-        pytest.skip("Maven cannot fetch Kotlin's compiler")
-    assert compiled.returncode == 0, compiled.stdout
-    (library,) = Path.home().glob(".m2/repository/org/jetbrains/kotlin/kotlin-stdlib/2.4.21/*.jar")
-    path = f"{tmp_path / 'target/classes'}:{library}"
+        ["java", "-cp", ":".join(jars), "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
+         "-no-stdlib", "-no-reflect", "-Werror", "-cp", library, "-d", "classes",
+         "app/Pocketdet.kt"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert compiled.returncode == 0, compiled.stderr
     done = subprocess.run(
-        ["java", "-cp", path, "pocketdet.PocketdetKt", tmp_path], capture_output=True, text=True
+        ["java", "-cp", f"{tmp_path / 'classes'}:{library}", "pocketdet.PocketdetKt", tmp_path],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == ("input: differs by at most 0 of 255\nboxes: 10 of 10, equal\n")
