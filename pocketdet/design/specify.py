@@ -7,6 +7,7 @@ from pocketdet.config import Design
 from pocketdet.dataset import Dataset
 from pocketdet.detector.anchors import kmeans_anchors
 from pocketdet.detector.spec import Level, NetSpec
+from pocketdet.errors import DatasetError
 from pocketdet.preprocess import Preprocessing
 
 
@@ -21,8 +22,13 @@ def specify(design: Design, training: Dataset, seed: int) -> NetSpec:
     Raises:
         DatasetError: The subset has no object that counts.
     """
+    shapes = sizes_at_input(training, Preprocessing(design.input_wh, design.resize))
+    if len(shapes) == 0:
+        raise DatasetError(
+            f"design: expected an object that counts in the training subset, found none in "
+            f"{len(training)} pictures; look at reports/validate and reports/split"
+        )
     if design.head == "ssdlite":
-        shapes = sizes_at_input(training, Preprocessing(design.input_wh, design.resize))
         levels = kmeans_anchors(shapes, design.strides, design.anchors_per_level, seed)
     else:
         levels = tuple(Level(stride, ()) for stride in design.strides)

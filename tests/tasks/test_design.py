@@ -72,9 +72,19 @@ def test_writes_the_net_and_its_costs_the_same_twice(
     summary = json.loads(first["reports/design/design.json"])
     assert summary["verdict"] == "within budget"
     assert summary["anchors"]["boxes"] == 20
-    assert summary["anchors"]["recall_by_iou"]["0.5"] == 1
+    assert summary["anchors"]["recall_by_iou"] == {}  # a net without anchors
     rows = list(csv.DictReader(first["reports/design/costs.csv"].decode().splitlines()))
     assert sum(int(row["macs"]) for row in rows) == round(summary["totals"]["mmac"] * 1e6)
+
+
+def test_with_anchors_it_says_how_many_boxes_they_meet(
+    project: Path, capsys: pytest.CaptureFixture[str]
+):
+    change(head="ssdlite")
+    design.design()
+    assert "100.0% of 20 training boxes meet an anchor at IoU 0.5" in capsys.readouterr().out
+    summary = json.loads((project / "reports/design/design.json").read_text())
+    assert summary["anchors"]["recall_by_iou"]["0.5"] == 1
 
 
 def test_over_budget_is_said_loudly_and_is_no_failure(

@@ -30,18 +30,22 @@ def test_sizes_are_those_after_the_stretch_without_ignored_boxes():
     assert sizes_at_input(data(), RULE).shape == (0, 2)
 
 
-def test_net_follows_params_and_data():
+@pytest.mark.parametrize(("head", "shapes"), [("ssdlite", 3), ("anchor_free", 0)])
+def test_net_follows_params_and_data(head, shapes):
+    design = DESIGN.model_copy(update={"head": head, "anchors_per_level": 3})
     rng = np.random.default_rng(0)
     some = data(*(Box("person", (0.0, 0.0, *rng.uniform(5, 160, 2).tolist())) for _ in range(60)))
-    spec = specify(DESIGN, some, 0)
+    spec = specify(design, some, 0)
     assert spec.classes == ("person", "bicycle")
     assert spec.input_wh == DESIGN.input_wh
     assert tuple(level.stride for level in spec.levels) == DESIGN.strides
-    assert all(len(level.anchors_wh) == DESIGN.anchors_per_level for level in spec.levels)
-    assert spec == specify(DESIGN, some, 0)
+    assert all(len(level.anchors_wh) == shapes for level in spec.levels)
+    assert spec.head == head
+    assert spec == specify(design, some, 0)
 
 
-def test_no_object_that_counts_is_an_error():
+@pytest.mark.parametrize("head", ["ssdlite", "anchor_free"])
+def test_no_object_that_counts_is_an_error(head):
     crowd = data(Box("person", (0.0, 0.0, 10.0, 10.0), ignore="iscrowd"))
     with pytest.raises(DatasetError, match="object that counts"):
-        specify(DESIGN, crowd, 0)
+        specify(DESIGN.model_copy(update={"head": head}), crowd, 0)
