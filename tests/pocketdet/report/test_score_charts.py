@@ -25,8 +25,8 @@ def test_ap_while_training_is_shown_where_it_was_measured() -> None:
 
 
 def test_of_many_classes_the_worst_are_shown() -> None:
-    rows = [{"subset": "test", "class": name, "AP50": ap} for name, ap in
-            [("(all)", "0.5"), *((f"c{n:02}", f"{n / 100}") for n in range(50, 0, -1)), ("x", "")]]  # fmt: skip
+    ap50 = {"(all)": "0.5", **{f"c{n:02}": f"{n / 100}" for n in range(50, 0, -1)}, "x": ""}
+    rows = [{"subset": "test", "class": name, "AP50": ap} for name, ap in ap50.items()]
     title, chart = score_charts.headline(facts(per_class=rows))[0]
     assert "the 20 worst classes" in title
     assert ">all classes<" in chart
