@@ -67,6 +67,7 @@ def compare(
 
     plan = Plan(resamples, LEVEL, seed=0)
     with _run(old) as before, _run(new) as after:
+        old, new = (_title(name) for name in (old, new))
         a, b = paired.read(old, before), paired.read(new, after)
         difference = paired.paired(a, b, plan)
         write_text(out, comparison.render(a, b, plan, difference))
@@ -74,6 +75,11 @@ def compare(
     Console().print(Text(f"{word}: {sentence}\n{out}"))
     if open_:
         webbrowser.open(out.resolve().as_uri())
+
+
+def _title(name: str) -> str:
+    """A folder's own name; a revision as it was given."""
+    return Path(name).resolve().name if Path(name).is_dir() else name
 
 
 @contextmanager

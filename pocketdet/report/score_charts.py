@@ -8,6 +8,7 @@ from pocketdet.report.row_charts import Whisker, bars, whiskers
 from pocketdet.scoring.curves import ALL
 
 MAX_CLASSES = 5  # lines in a chart
+MAX_ROWS = 21  # of a chart of classes, that of all among them
 Chart = tuple[str, str]
 """Title and markup."""
 
@@ -17,8 +18,12 @@ def headline(facts: Facts) -> list[Chart]:
     charts = []
     if facts.per_class:
         test = [row for row in facts.per_class if row["subset"] == "test"]
+        title = "AP50 on test, with 95 % intervals"
+        if len(test) > MAX_ROWS:
+            test[1:] = sorted(test[1:], key=lambda row: float(row["AP50"] or 2))[: MAX_ROWS - 1]
+            title += f": the {MAX_ROWS - 1} worst classes"
         rows = [_whisker(row, "class", "AP50", row["class"] == ALL) for row in test]
-        charts.append(("AP50 on test, with 95 % intervals", whiskers(rows, "AP50")))
+        charts.append((title, whiskers(rows, "AP50")))
     if facts.slices:
         rows = [
             _whisker(row, "slice", "AP", not row["expression"])

@@ -125,3 +125,19 @@ def test_validation_without_objects_is_an_error_and_leaves_nothing(project, caps
     assert "validation subset holds no object" in capsys.readouterr().err
     assert not (project / "report").exists()
     assert list((project / "models").iterdir()) == []
+
+
+def test_test_subset_without_objects_has_undefined_numbers_and_why(project) -> None:
+    path = project / "dataset/dataset.json"
+    dataset = Dataset.load(path)
+    images = tuple(
+        Image(i.path, i.size_wh) if i.path.startswith("test") else i for i in dataset.images
+    )
+    Dataset(dataset.classes, images).save(path)
+    task.evaluate()
+    metrics = json.loads((project / "report/metrics.json").read_text())["test"]
+    assert (metrics["AP"], metrics["recall"], metrics["precision"]) == (None, None, 0)
+    notes = json.loads((project / "report/notes.json").read_text())
+    assert notes["undefined"]["test"]["AP"] == "no object in the ground truth"
+    with (project / "report/errors.csv").open(newline="") as stream:
+        assert {row["AP50_gained"] for row in csv.DictReader(stream)} == {""}

@@ -1,6 +1,8 @@
 import re
+from dataclasses import fields
 
 from pocketdet.report import score_charts
+from pocketdet.report.facts import Facts
 from pocketdet.report.row_charts import Whisker, bars, whiskers
 
 
@@ -20,6 +22,19 @@ def test_ap_while_training_is_shown_where_it_was_measured() -> None:
     assert title == "Average precision while training"
     assert chart.count('class="line"') == 2
     assert score_charts.training(None) == []
+
+
+def test_of_many_classes_the_worst_are_shown() -> None:
+    ap50 = {"(all)": "0.5", **{f"c{n:02}": f"{n / 100}" for n in range(50, 0, -1)}, "x": ""}
+    rows = [{"subset": "test", "class": name, "AP50": ap} for name, ap in ap50.items()]
+    title, chart = score_charts.headline(facts(per_class=rows))[0]
+    assert "the 20 worst classes" in title
+    assert ">all classes<" in chart
+    assert (">c20<" in chart, ">c21<" in chart, ">x<" in chart) == (True, False, False)
+
+
+def facts(**known: object) -> Facts:
+    return Facts(**{field.name: known.get(field.name) for field in fields(Facts)})
 
 
 def test_whiskers_lie_in_order_and_an_undefined_number_is_a_dash() -> None:

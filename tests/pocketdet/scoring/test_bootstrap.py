@@ -206,9 +206,9 @@ def population(rng: np.random.Generator, images: int) -> ranking.Ranking:
 
 @pytest.mark.parametrize(
     ("samples", "least"),
-    # 300 trials of 0.95 have a standard error of 0.013, 60 one of 0.028; few-picture bias costs
+    # 300 trials of 0.95 have a standard error of 0.013, 40 one of 0.034; few-picture bias costs
     # 0.01 to 0.02. Intervals half as wide hold the truth in 0.67.
-    [(60, 0.86), pytest.param(300, 0.90, marks=pytest.mark.slow)],
+    [(40, 0.85), pytest.param(300, 0.90, marks=pytest.mark.slow)],
 )
 def test_intervals_hold_the_truth_as_often_as_they_say(samples, least) -> None:
     """95 % intervals of samples of 250 pictures against the AP of a very large one."""
