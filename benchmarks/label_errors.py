@@ -100,7 +100,8 @@ def detect(dataset: Dataset, raw: Path, models: Path) -> dict[str, Detections]:
 
     runtime = KerasRuntime.load(models / "design", models / "trained")
     rule = Preprocessing.load(models / "design/preprocessing.json")
-    return dict(inference.find_all(dataset, raw, runtime, rule, POINT))
+    every = inference.find_all(dataset, raw, runtime, rule, [POINT])
+    return {path: found for path, (found,) in every}
 
 
 def retrain(project: Path, dataset: Dataset, folder: Path) -> None:

@@ -1,4 +1,5 @@
 import os
+import socket
 
 import pytest
 from servers import free_port
@@ -20,7 +21,9 @@ def test_without_a_server_the_message_says_what_to_do(nothing):
         mongo.find(nothing)
 
 
-@pytest.mark.parametrize("uri", ["mongodb://127.0.0.1:{}", "mongodb://a:b@localhost:{}/?x=1"])
+@pytest.mark.parametrize(
+    "uri", ["mongodb://127.0.0.1:{}", "mongodb://a:b@localhost:{}/?retryWrites=true"]
+)
 def test_a_server_that_does_not_answer_is_named(nothing, monkeypatch, uri):
     port = free_port()
     monkeypatch.setenv(mongo.VARIABLE, uri.format(port))
@@ -28,23 +31,31 @@ def test_a_server_that_does_not_answer_is_named(nothing, monkeypatch, uri):
         mongo.find(nothing)
 
 
-def test_the_user_s_own_server_wins_over_the_project_s(nothing, monkeypatch):
-    import socket
-
-    note = nothing / mongo.FOLDER / "uri"
-    note.parent.mkdir(parents=True)
-    note.write_text(f"mongodb://127.0.0.1:{free_port()}\n")
-    with pytest.raises(BrowseError):
-        mongo.find(nothing)
-    with socket.socket() as server:
+def test_what_answers_and_is_no_mongodb_is_none(nothing, monkeypatch):
+    with socket.socket() as server:  # takes connections, as some proxies do for any address
         server.bind(("127.0.0.1", 0))
         server.listen()
-        own = f"mongodb://127.0.0.1:{server.getsockname()[1]}"
-        monkeypatch.setenv(mongo.VARIABLE, own)
-        assert mongo.find(nothing) == own
-        monkeypatch.delenv(mongo.VARIABLE)
-        note.write_text(f"{own}\n")
-        assert mongo.find(nothing) == own
+        monkeypatch.setenv(mongo.VARIABLE, f"mongodb://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(BrowseError, match="no MongoDB answers"):
+            mongo.find(nothing)
+
+
+def test_an_address_that_is_none_is_an_error(nothing, monkeypatch):
+    monkeypatch.setenv(mongo.VARIABLE, "localhost:27017")
+    with pytest.raises(BrowseError, match="FiftyOne: not run: no MongoDB answers at localhost"):
+        mongo.find(nothing)
+
+
+def test_the_user_s_own_server_wins_over_the_project_s(nothing, monkeypatch):
+    asked = []
+    monkeypatch.setattr(mongo, "refuse_unreachable", asked.append)
+    note = nothing / mongo.FOLDER / "uri"
+    note.parent.mkdir(parents=True)
+    note.write_text("mongodb://project\n")
+    assert mongo.find(nothing) == "mongodb://project"
+    monkeypatch.setenv(mongo.VARIABLE, "mongodb://user")
+    assert mongo.find(nothing) == "mongodb://user"
+    assert asked == ["mongodb://project", "mongodb://user"]
 
 
 def test_a_program_that_does_not_start_is_an_error_with_its_log(monkeypatch, tmp_path):
