@@ -3,9 +3,10 @@
     python benchmarks/detector.py [--settings default small ssdlite tiny] [--seeds 0 1 2]
 
 Each training is a clone of the repository at HEAD with the changes to params.yaml that SETTINGS
-lists, so that what is measured is what `dvc repro` gives. `tiny` downloads Keras' weights. Every seed's row is printed when it is there, then mean and spread. The
-int8 files are timed, one thread, in turn with the ruler: latency is a ratio of medians of one run.
-Clones stay in --work, and a training that is there already is not repeated.
+lists, so that what is measured is what `dvc repro` gives. `tiny` downloads Keras' weights. Every
+seed's row is printed when it is there, then mean and spread. The int8 files are timed, one thread,
+in turn with the ruler: latency is a ratio of medians of one run. Clones stay in --work, and a
+training that is there already is not repeated.
 """
 
 import argparse
