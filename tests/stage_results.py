@@ -160,9 +160,10 @@ def _convert(converted: Path, reports: Path) -> None:
     (reports / "verify/golden/net").mkdir(parents=True)
     (reports / "verify/golden/golden.json").write_text("{}")
     (reports / "verify/golden/net/scores_8.bin").write_bytes(b"\0" * 8)
-    time = Latency(5.0, 6.0)
+    time = Latency(5.0, 6.0, 7.0)
     files = {
-        name: asdict(FileProfile(size, 250.0, size, 1.2, time)) for name, size in FILES.items()
+        name: asdict(FileProfile(size, 250.0, size, 1.2, time, 20.0))
+        for name, size in FILES.items()
     }
     around = {"host_pre": asdict(time), "host_post": asdict(time), "runs": 5}
     host = {"cpu": "a <fast> one", "system": "Linux", "threads": "1"}

@@ -161,12 +161,14 @@ def profile(facts: Facts) -> Table | None:
     """Size, work, memory and time of the LiteRT files."""
     if not facts.profile:
         return None
-    header = ("File", "MB", "MMAC", "Peak activations, MB", "Here p50, ms", "Here p90, ms")
+    times = ("Here p50, ms", "p90", "p99", "first result")
+    header = ("File", "MB", "MMAC", "Peak activations, MB", *times)
     rows = [
         (
             name,
             *(number(row[key]) for key in ("size_mb", "mmac", "peak_activation_mb")),
-            *(number(row["host_net"][key]) for key in ("p50_ms", "p90_ms")),
+            *(number(row["host_net"][key]) for key in ("p50_ms", "p90_ms", "p99_ms")),
+            number(row["host_start_ms"]),
         )
         for name, row in facts.profile["files"].items()
     ]
