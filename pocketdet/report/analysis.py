@@ -38,7 +38,7 @@ CAPTIONS = {
     ),
     "shapes": (
         "Width and height at the net's input, of all, by source and by subset; dotted: 1/2, 1, 2 "
-        "and 4 times as high as wide; crosses: the net's anchors",
+        "and 4 times as high as wide; crosses: the net's anchors, if it has some",
         "shapes.csv",
     ),
     "aspects": ("Width over height in the photo, by class", "aspects.csv"),

@@ -30,7 +30,8 @@ def boxes(draw, size_wh):
     if label != "DontCare":
         occlusion = draw(st.sampled_from((None, 0, 1, 2, 3)))
         truncation = draw(st.none() | st.floats(0, 1))
-    return Box(label, (x1, y1, x2, y2), ignore, occlusion, truncation)
+    annotator = draw(st.sampled_from(("", "", "Ann", "Zoë & Co")))
+    return Box(label, (x1, y1, x2, y2), ignore, occlusion, truncation, annotator)
 
 
 @st.composite
