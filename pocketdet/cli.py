@@ -81,6 +81,19 @@ def status() -> None:
     raise typer.Exit(project.call(project.root(), "flows.status"))
 
 
+@app.command()
+def preset(
+    name: Annotated[str, typer.Argument(help="quick or thorough, see pocketdet/presets.yaml.")],
+) -> None:
+    """Change params.yaml for a quick trial or a thorough training; comments stay."""
+    from pocketdet import presets
+
+    path = project.root() / "params.yaml"
+    for key, old, new in presets.apply(path, name):
+        typer.echo(f"  {key}: {old} -> {new}")
+    typer.echo("Next: dvc repro")
+
+
 @app.command("import")
 def import_(
     source: Annotated[Path, typer.Argument(help="Folder with pictures and annotations.")],

@@ -6,14 +6,13 @@ import re
 import shutil
 from collections import Counter
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
 
-from pocketdet import checks, formats
-from pocketdet.config import FormatName, Params, Validate
+from pocketdet import checks, formats, params_file
+from pocketdet.config import FormatName, Validate
 from pocketdet.dataset import DONT_CARE
-from pocketdet.errors import DatasetError, ParamsError
+from pocketdet.errors import DatasetError
 from pocketdet.formats.files import walk
 from pocketdet.formats.rows import Finding
 
@@ -120,41 +119,24 @@ def add_to_params(
     Raises:
         ParamsError: The result would break a rule; the file stays as it was.
     """
-    from pydantic import ValidationError
-    from ruamel.yaml import YAML
     from ruamel.yaml.comments import CommentedMap
 
-    yaml = YAML()
-    yaml.width = 4096
-    yaml.preserve_quotes = True
-    text = path.read_text(encoding="utf-8")
-    params: Any = yaml.load(text)
-    rules = params["validate"]
-    for sample in list(params["sample"]["sources"]):
-        rules["sources"].pop(sample, None)
-    del params["sample"]["sources"][:]
-    entry = CommentedMap({"format": format_name})
-    entry.fa.set_flow_style()
-    rules["sources"][name] = entry
-    if classes:
-        rules["classes"][:] = classes
-        targets = {*classes, "ignore", "drop"}
-        for label in [label for label, to in rules["mapping"].items() if to not in targets]:
-            del rules["mapping"][label]
-        for label in [label for label in rules["policy"]["classes"] if label not in targets]:
-            del rules["policy"]["classes"][label]
-    if others:
-        rules["mapping"]["*"] = others
-    out = StringIO()
-    yaml.dump(params, out)
-    try:
-        checked = Params.model_validate(YAML(typ="safe").load(out.getvalue()))
-    except ValidationError as error:
-        lines = "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ParamsError(
-            f"{path}: not changed; with {name!r} it would be wrong:\n{lines}"
-        ) from None
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(out.getvalue(), encoding="utf-8")
-    partial.replace(path)
-    return checked.validate_
+    def change(params: Any) -> None:
+        rules = params["validate"]
+        for sample in list(params["sample"]["sources"]):
+            rules["sources"].pop(sample, None)
+        del params["sample"]["sources"][:]
+        entry = CommentedMap({"format": format_name})
+        entry.fa.set_flow_style()
+        rules["sources"][name] = entry
+        if classes:
+            rules["classes"][:] = classes
+            targets = {*classes, "ignore", "drop"}
+            for label in [label for label, to in rules["mapping"].items() if to not in targets]:
+                del rules["mapping"][label]
+            for label in [label for label in rules["policy"]["classes"] if label not in targets]:
+                del rules["policy"]["classes"][label]
+        if others:
+            rules["mapping"]["*"] = others
+
+    return params_file.edit(path, change, repr(name)).validate_
