@@ -32,6 +32,7 @@ DATA = {
     "design.input_wh": [320, 256],
     "augment.scale": [0.8, 1.4],
     "augment.copies": 4,
+    "augment.flip_vertical": 0.5,
     "augment.mosaic": 0.5,
     "convert.variants": ["int8"],
     "verify.max_lost": 100.0,  # a benchmark says what is lost and refuses nothing

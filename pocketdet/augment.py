@@ -86,8 +86,7 @@ def draw_view(
     sides = np.maximum(np.rint(np.array(plain.size_wh) * zoom * [aspect, 1 / aspect]), 1)
     shift = rng.uniform(-recipe.translate, recipe.translate, 2)
     corner = np.rint((np.array(frame_wh) - sides) / 2 + shift * frame_wh)
-    flip = bool(rng.random() < recipe.flip)
-    return View(_pair(corner), _pair(sides), flip)
+    return View(_pair(corner), _pair(sides), *_draw_flips(recipe, rng))
 
 
 def mean_colour(rgb: Picture) -> Floats:
@@ -115,11 +114,13 @@ def render(rgb: Picture, view: View, frame_wh: tuple[int, int], fill: Colour) ->
     top, bottom = max(y, 0), min(y + height, frame_wh[1])
     frame = PIL.new("RGB", frame_wh, fill)
     if left < right and top < bottom:
-        # The part in view, in the photo's px; a mirrored view counts from the photo's right edge.
+        # The part in view, in the photo's px; a mirrored view counts from the far edge.
         x1, x2 = (left - x) * w / width, (right - x) * w / width
         y1, y2 = (top - y) * h / height, (bottom - y) * h / height
         if view.flip:
             x1, x2 = w - x2, w - x1
+        if view.upside_down:
+            y1, y2 = h - y2, h - y1
         part = PIL.fromarray(rgb).resize(
             (int(right - left), int(bottom - top)),
             PIL.Resampling.BILINEAR,
@@ -127,6 +128,8 @@ def render(rgb: Picture, view: View, frame_wh: tuple[int, int], fill: Colour) ->
         )
         if view.flip:
             part = part.transpose(PIL.Transpose.FLIP_LEFT_RIGHT)
+        if view.upside_down:
+            part = part.transpose(PIL.Transpose.FLIP_TOP_BOTTOM)
         frame.paste(part, (int(left), int(top)))
     return np.asarray(frame, dtype=np.uint8)
 
@@ -140,6 +143,8 @@ def render_fast(rgb: Picture, view: View, frame_wh: tuple[int, int], fill: Colou
     sx, sy = width / w, height / h
     if view.flip:
         x, sx = x + width, -sx
+    if view.upside_down:
+        y, sy = y + height, -sy
     # OpenCV's coordinates are of pixel centres, ours of edges: half a pixel in, half a pixel out.
     matrix = np.array([[sx, 0, x + (sx - 1) / 2], [0, sy, y + (sy - 1) / 2]])
     drawn = cv2.warpAffine(rgb, matrix, frame_wh, flags=cv2.INTER_LINEAR, borderValue=fill)
@@ -210,8 +215,7 @@ def draw_tiles(
         tile = np.array([place[2] - place[0], place[3] - place[1]])
         sides = frame * rng.uniform(max(TILE_ZOOM, *(tile / frame)), 1)
         corner = (tile - sides) * rng.random(2)
-        flip = bool(rng.random() < recipe.flip)
-        tiles.append((place, View(_pair(corner), _pair(sides), flip)))
+        tiles.append((place, View(_pair(corner), _pair(sides), *_draw_flips(recipe, rng))))
     return tiles
 
 
@@ -220,7 +224,12 @@ def draw_jitter(recipe: Augment, frame_wh: tuple[int, int], rng: np.random.Gener
     zoom, *shift = rng.uniform(-recipe.jitter, recipe.jitter, 3)
     sides = np.array(frame_wh) * (1 + zoom)
     corner = (frame_wh - sides) / 2 + np.array(shift) * frame_wh
-    return View(_pair(corner), _pair(sides), bool(rng.random() < recipe.flip))
+    return View(_pair(corner), _pair(sides), *_draw_flips(recipe, rng))
+
+
+def _draw_flips(recipe: Augment, rng: np.random.Generator) -> tuple[bool, bool]:
+    """Left to right, and top to bottom."""
+    return bool(rng.random() < recipe.flip), bool(rng.random() < recipe.flip_vertical)
 
 
 def _pair(values: npt.NDArray[np.floating]) -> tuple[float, float]:

@@ -215,6 +215,7 @@ class Augment(Section):
     aspect: Annotated[float, Field(ge=0, lt=1)]
     translate: Share
     flip: Share
+    flip_vertical: Share
     min_visible: Share
     jitter: Annotated[float, Field(ge=0, le=0.5)]
     brightness: Share

@@ -55,17 +55,21 @@ class View:
         corner_xy: Top left corner of the picture in the frame, px.
         size_wh: Width and height that the picture takes in the frame, px.
         flip: Whether the picture is mirrored left to right, within its place.
+        upside_down: Whether it is mirrored top to bottom.
     """
 
     corner_xy: tuple[float, float]
     size_wh: tuple[float, float]
     flip: bool = False
+    upside_down: bool = False
 
     def boxes(self, boxes_xyxy: Floats, picture_wh: tuple[int, int]) -> Floats:
         """Boxes of a picture of this size, (N, 4), in the frame, not clipped."""
         moved = boxes_xyxy.astype(np.float64)
         if self.flip:
             moved[:, [0, 2]] = picture_wh[0] - moved[:, [2, 0]]
+        if self.upside_down:
+            moved[:, [1, 3]] = picture_wh[1] - moved[:, [3, 1]]
         scale = np.array(self.size_wh * 2) / (picture_wh * 2)
         frame: Floats = (moved * scale + self.corner_xy * 2).astype(np.float32)
         return frame
@@ -76,6 +80,8 @@ class View:
         moved = (boxes_xyxy - np.array(self.corner_xy * 2)) * scale
         if self.flip:
             moved[:, [0, 2]] = picture_wh[0] - moved[:, [2, 0]]
+        if self.upside_down:
+            moved[:, [1, 3]] = picture_wh[1] - moved[:, [3, 1]]
         photo: Floats = moved.astype(np.float32)
         return photo
 

@@ -19,11 +19,12 @@ PICTURE = (150, 110)
 RED, GREEN = (255, 0, 0), (0, 200, 0)
 
 VIEWS = st.builds(
-    lambda x, y, w, h, flip: View((x, y), (w, h), flip),
+    lambda x, y, w, h, flip, over: View((x, y), (w, h), flip, over),
     st.integers(-60, 60),
     st.integers(-60, 60),
     st.integers(40, 200),
     st.integers(40, 200),
+    st.booleans(),
     st.booleans(),
 )
 RECTANGLES = st.tuples(
@@ -80,14 +81,20 @@ def test_both_renderers_draw_the_picture_at_the_same_place(view: View):
     assert np.abs(a[centre] - b[centre]).max(initial=0) <= 8
 
 
-def test_flipping_twice_is_the_identity():
+@pytest.mark.parametrize(
+    ("flip", "mirrored"),
+    [
+        (View((0, 0), PICTURE, flip=True), np.fliplr),
+        (View((0, 0), PICTURE, upside_down=True), np.flipud),
+    ],
+)
+def test_flipping_twice_is_the_identity(flip, mirrored):
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 255, (PICTURE[1], PICTURE[0], 3), np.uint8)
     some = objects((1, 2, 30, 40), (100, 50, 150, 110))
-    flip = View((0, 0), PICTURE, flip=True)
     for draw in (render, render_fast):
         once = draw(picture, flip, PICTURE, (0, 0, 0))
-        assert (once == picture[:, ::-1]).all()
+        assert (once == mirrored(picture)).all()
         assert (draw(once, flip, PICTURE, (0, 0, 0)) == picture).all()
     twice = some.seen(flip, PICTURE, PICTURE, 0.5).seen(flip, PICTURE, PICTURE, 0.5)
     assert (twice.boxes_xyxy == some.boxes_xyxy).all()
@@ -143,7 +150,9 @@ def test_no_objects():
 
 def test_views_use_the_whole_range_of_the_recipe():
     rng = np.random.default_rng(0)
-    views = [augment.draw_view(RECIPE, View((0, 0), FRAME), FRAME, rng) for _ in range(2000)]
+    recipe = RECIPE.model_copy(update={"flip_vertical": 0.25})
+    views = [augment.draw_view(recipe, View((0, 0), FRAME), FRAME, rng) for _ in range(2000)]
+    assert np.mean([view.upside_down for view in views]) == pytest.approx(0.25, abs=0.05)
     zooms = [np.sqrt(np.prod(view.size_wh) / np.prod(FRAME)) for view in views]
     assert min(zooms) == pytest.approx(RECIPE.scale[0], abs=0.02)
     assert max(zooms) == pytest.approx(RECIPE.scale[1], abs=0.02)

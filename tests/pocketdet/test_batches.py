@@ -144,8 +144,8 @@ def test_a_class_in_few_photos_is_shown_more_often(tmp_path: Path):
         box = Box("dog" if i == 0 else "person", (10.0, 5.0, 30.0, 45.0))
         images.append(Image(f"{i}.png", (80, 60), (box,)))
     data = Dataset(("person", "dog"), tuple(images))
-    list(shards.write(tmp_path / "shards/train", tmp_path, data, Preprocessing((64, 32)), RECIPE,
-                      0, 1, 1))  # fmt: skip
+    rule = Preprocessing((64, 32), "stretch")
+    list(shards.write(tmp_path / "shards/train", tmp_path, data, rule, RECIPE, 0, 1, 1))
     batches = Batches(tmp_path / "shards", "train", RECIPE, PHOTOS, 0, "class")
     shown = [batches.names(epoch, 0).count("0.png") for epoch in range(20)]
     assert set(shown) == {2, 3}  # a weight of 2.5: sqrt(9) beside nine of 1

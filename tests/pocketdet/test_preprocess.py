@@ -50,7 +50,9 @@ def test_stretch_fills_the_input():
 def test_boxes_come_back_from_the_input(resize: Resize, photo_wh: tuple[int, int], flip: bool):
     w, h = photo_wh
     boxes = np.array([[0, 0, w, h], [0.2 * w, 0.1 * h, 0.7 * w, 0.9 * h]], np.float32)
-    view = replace(Preprocessing((288, 192), resize).view(photo_wh), flip=flip)
+    view = replace(
+        Preprocessing((288, 192), resize).view(photo_wh), flip=flip, upside_down=not flip
+    )
     inside = view.boxes(boxes, photo_wh)
     assert (inside >= -1e-3).all()
     assert (inside <= np.array([288, 192, 288, 192]) + 1e-3).all()
