@@ -21,7 +21,6 @@ OPERATION = "TFLite_Detection_PostProcess"
 BOXES, CLASSES, SCORES, COUNT = (
     "detection_boxes", "detection_classes", "detection_scores", "num_detections"
 )  # fmt: skip
-OUTPUTS = (BOXES, CLASSES, SCORES, COUNT)
 
 
 def append(content: bytes, spec: NetSpec, point: OperatingPoint, score_min: float) -> bytes:
