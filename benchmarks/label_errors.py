@@ -89,7 +89,7 @@ def measure(
     dataset: Dataset, planted: Mapping[str, str], found: Mapping[str, Detections]
 ) -> Counter[str]:
     """Planted pictures among the worst-ranked, by kind."""
-    ranked = label_errors.worst_images(label_errors.rank(dataset, found))
+    ranked = list(dict.fromkeys(s.image for s in label_errors.rank(dataset, found)))
     worst = set(ranked[: round(WORST * len(dataset))])
     return Counter(kind for path, kind in planted.items() if path in worst)
 

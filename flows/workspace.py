@@ -20,7 +20,6 @@ from flows import dag
 from pocketdet.errors import ParamsError, PocketdetError
 from tasks import params, spool, store
 
-AUTHOR = "pocketdet@local"
 KEEP = 5  # clones, newest first: links into the cache, so they cost little
 
 

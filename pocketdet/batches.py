@@ -29,10 +29,10 @@ from pocketdet.augment import (
     render_fast,
 )
 from pocketdet.config import Augment, Balance
+from pocketdet.dataset import PADDING
 from pocketdet.parallel import in_order
 from pocketdet.shards import Shards
 
-PADDING = -1  # label of a row without a box
 MOSAIC_BOXES = 64  # a fuller mosaic is not made, unless single pictures are as full
 AHEAD = 4  # batches made before they are asked for
 
@@ -137,10 +137,9 @@ class Batches:
         plain = [self._shards.picture(i, 0) for i in self._numbers(epoch, step)]
         return list(zip(names, plain, drawn, strict=True))
 
-    def prefetch(self, epoch: int, start_step: int = 0, mosaic: bool = True) -> Iterator[Batch]:
-        """The batches of an epoch from a step on, made ahead on a thread."""
-        steps = range(start_step, self.steps)
-        return in_order(lambda step: self.batch(epoch, step, mosaic), steps, 1, AHEAD)
+    def prefetch(self, epoch: int, mosaic: bool = True) -> Iterator[Batch]:
+        """The batches of an epoch, made ahead on a thread."""
+        return in_order(lambda step: self.batch(epoch, step, mosaic), range(self.steps), 1, AHEAD)
 
     def _numbers(self, epoch: int, step: int) -> list[int]:
         n = len(self._shards)

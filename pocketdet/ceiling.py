@@ -28,9 +28,8 @@ def rows(boxes_xyxy: Floats, labels: Ints, spec: NetSpec) -> Rows:
     """
     step = -(-len(boxes_xyxy) // MOST) or 1
     boxes, labels = boxes_xyxy[::step], labels[::step]
-    anchored = any(level.anchors_wh for level in spec.levels)
-    reached = _overlapped(boxes, spec) if anchored else _cells(boxes, spec)
-    heads = [f"IoU {iou:g}" for iou in IOUS] if anchored else ["a cell inside"]
+    reached = _cells(boxes, spec) if spec.anchor_free else _overlapped(boxes, spec)
+    heads = ["a cell inside"] if spec.anchor_free else [f"IoU {iou:g}" for iou in IOUS]
     table: Rows = [("class", "size at the input", "objects", *heads)]
     size = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) ** 0.5
     bins = np.searchsorted(SIDES, size, side="right")

@@ -12,6 +12,9 @@ from pocketdet.errors import DatasetError
 DONT_CARE = "DontCare"
 """KITTI's label, and ours, of a region to ignore for every class."""
 
+PADDING, ANY_CLASS = -1, -2
+"""In place of class numbers while training: of a row without a box, and of DontCare."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:

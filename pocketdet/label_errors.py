@@ -69,11 +69,6 @@ def rank(dataset: Dataset, found: Mapping[str, Detections]) -> list[Suspect]:
     return [suspect for _, _, suspect in sorted(turns, key=lambda t: t[:2])]
 
 
-def worst_images(ranked: list[Suspect]) -> list[str]:
-    """Image paths, each once, by their most suspicious annotation."""
-    return list(dict.fromkeys(suspect.image for suspect in ranked))
-
-
 def _of(image: Image, found: Detections, classes: tuple[str, ...]) -> Iterator[Suspect]:
     """The suspects of one picture: three of every box that counts, one of every lone detection."""
     numbers = {name: n for n, name in enumerate(classes)}

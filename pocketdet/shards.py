@@ -23,7 +23,7 @@ from PIL import Image as PIL
 
 from pocketdet.augment import Objects, Picture, draw_fill, draw_view, mean_colour, render
 from pocketdet.config import Augment
-from pocketdet.dataset import Dataset, Image
+from pocketdet.dataset import ANY_CLASS, Dataset, Image
 from pocketdet.errors import DatasetError
 from pocketdet.parallel import in_order
 from pocketdet.preprocess import Preprocessing, View, load_rgb, to_input
@@ -31,17 +31,14 @@ from pocketdet.preprocess import Preprocessing, View, load_rgb, to_input
 MANIFEST = "manifest.json"
 INDEX = "index.safetensors"
 IMAGES = "images.json"
-ANY_CLASS = -2  # label of a region to ignore whatever is found there
 FILE_BYTES = 64_000_000  # a file of pictures is closed once it is larger
-
-Subset = dict[str, int | str]
 
 
 def write(
     folder: Path,
     raw: Path,
     dataset: Dataset,
-    spec: Preprocessing,
+    rule: Preprocessing,
     recipe: Augment,
     seed: int,
     copies: int,
@@ -53,7 +50,7 @@ def write(
         folder: New folder, SHARDS/SUBSET.
         raw: Folder that the images' paths start from.
         dataset: The subset.
-        spec: How a photo becomes an input.
+        rule: How a photo becomes an input.
         recipe: Ranges of the random views, quality of the JPEGs.
         seed: A picture depends on this, its photo's path and the variant's number: more photos
             or more copies change none that were there.
@@ -75,9 +72,9 @@ def write(
         return [
             (
                 _jpeg(picture, recipe.jpeg_quality),
-                objects.seen(view, image.size_wh, spec.input_wh, recipe.min_visible),
+                objects.seen(view, image.size_wh, rule.input_wh, recipe.min_visible),
             )
-            for picture, view in _views(rgb, image.path, spec, recipe, seed, copies)
+            for picture, view in _views(rgb, image.path, rule, recipe, seed, copies)
         ]
 
     folder.mkdir(parents=True)
@@ -120,20 +117,15 @@ def write_manifest(shards: Path, recipe_sha256: str) -> dict[str, Any]:
             "boxes": shard.boxes,
             "ignored": shard.ignored,
             "most_boxes": shard.most_boxes,
-            "sha256": _hash(hashes),
+            "sha256": digest(hashes),
         }
     manifest = {
         "recipe_sha256": recipe_sha256,
-        "sha256": _hash({name: subset["sha256"] for name, subset in subsets.items()}),
+        "sha256": digest({name: subset["sha256"] for name, subset in subsets.items()}),
         "subsets": subsets,
     }
     (shards / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     return manifest
-
-
-def recipe_hash(recipe: dict[str, Any]) -> str:
-    """sha256 of a recipe: params, seed and library versions in any order of keys."""
-    return _hash(recipe)
 
 
 @dataclass(frozen=True)
@@ -239,17 +231,17 @@ def _load(raw: Path, image: Image, classes: tuple[str, ...]) -> tuple[Picture, O
 
 
 def _views(
-    rgb: Picture, path: str, spec: Preprocessing, recipe: Augment, seed: int, copies: int
+    rgb: Picture, path: str, rule: Preprocessing, recipe: Augment, seed: int, copies: int
 ) -> Iterator[tuple[Picture, View]]:
     """The pictures of a photo at the net's size: the plain resize, then random views."""
-    plain = spec.view((rgb.shape[1], rgb.shape[0]))
-    yield to_input(rgb, spec), plain
+    plain = rule.view((rgb.shape[1], rgb.shape[0]))
+    yield to_input(rgb, rule), plain
     photo = int.from_bytes(hashlib.sha256(path.encode()).digest()[:8], "big")
     mean = mean_colour(rgb)
     for copy in range(copies):
         rng = np.random.default_rng((seed, photo, copy))
-        view = draw_view(recipe, plain, spec.input_wh, rng)
-        yield render(rgb, view, spec.input_wh, draw_fill(mean, rng)), view
+        view = draw_view(recipe, plain, rule.input_wh, rng)
+        yield render(rgb, view, rule.input_wh, draw_fill(mean, rng)), view
 
 
 def _jpeg(rgb: Picture, quality: int) -> bytes:
@@ -283,5 +275,6 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _hash(value: dict[str, Any]) -> str:
+def digest(value: dict[str, Any]) -> str:
+    """sha256 of what JSON can hold, in any order of keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

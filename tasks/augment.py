@@ -31,7 +31,7 @@ def augment(
 ) -> None:
     """Write the shards of train (with random views) and val (plain)."""
     data = Dataset.load(dataset / "dataset.json")
-    spec = Preprocessing.load(preprocessing)
+    rule = Preprocessing.load(preprocessing)
     shards.mkdir()
     report.mkdir()
     for name, copies in (("train", params.augment.copies), ("val", 0)):
@@ -42,7 +42,7 @@ def augment(
             shards / name,
             raw,
             photos,
-            spec,
+            rule,
             params.augment,
             params.seed,
             copies,
@@ -60,7 +60,7 @@ def augment(
             "libjpeg-turbo": features.version("libjpeg_turbo"),
         },
     }
-    sha256 = shard_files.recipe_hash(recipe)
+    sha256 = shard_files.digest(recipe)
     (report / "recipe.json").write_text(
         json.dumps({**recipe, "sha256": sha256}, indent=1, sort_keys=True) + "\n"
     )

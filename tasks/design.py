@@ -45,7 +45,7 @@ def design(params: Params, dataset: Path, subsets: Path, design: Path, report: P
     lines = budget.check(totals, time, wanted.budget, card)
     verdict = budget.verdict(lines)
     sizes = sizes_at_input(training, rule)
-    ious = RECALL_IOUS if spec.head == "ssdlite" else ()
+    ious = () if spec.anchor_free else RECALL_IOUS
     recalls = {f"{iou}": best_possible_recall(sizes, spec.levels, iou) for iou in ious}
 
     with (report / "costs.csv").open("w", newline="", encoding="utf-8") as stream:

@@ -17,6 +17,7 @@ def profile(params: Params, converted: Path, report: Path) -> None:
     """Write profile.json for all LiteRT files and layers.csv for the int8 one."""
     section = params.profile
     contract = Contract.load(converted / "contract.json")
+    int8 = converted / contract.variant("int8").file
     files = {}
     for variant in contract.variants:
         if variant.runtime == "LiteRT":
@@ -29,7 +30,7 @@ def profile(params: Params, converted: Path, report: Path) -> None:
                 f"{found.peak_activation_mb:.2f} MB of activations, "
                 f"{found.host_net.p50_ms:.2f} ms here (p90 {found.host_net.p90_ms:.2f})"
             )
-    pre, post = profiling.around(converted / "int8.tflite", contract, section.runs, section.warmup)
+    pre, post = profiling.around(int8, contract, section.runs, section.warmup)
     say(f"pre-processing {pre.p50_ms:.2f} ms, post-processing {post.p50_ms:.2f} ms here")
     report.mkdir()
     value = {
@@ -44,7 +45,7 @@ def profile(params: Params, converted: Path, report: Path) -> None:
     with (report / "layers.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(field.name for field in fields(profiling.Layer))
-        for layer in profiling.layers(flatbuffer.read(converted / "int8.tflite")):
+        for layer in profiling.layers(flatbuffer.read(int8)):
             shape = "x".join(map(str, layer.shape))
             writer.writerow({**asdict(layer), "shape": shape}.values())
 

@@ -40,11 +40,7 @@ def _values(contract: Contract) -> dict[str, str]:
     """The constants as text that C++, Kotlin and Swift read alike, floats with an f where told."""
     net, rule, point = contract.net, contract.preprocessing, contract.operating_point
     limits = point.score_mins(len(net.classes)).tolist()
-    anchors = [
-        (level.stride, *shape)
-        for level in net.levels
-        for shape in (level.anchors_wh or ((level.stride, level.stride),))
-    ]
+    anchors = [(level.stride, *shape) for level in net.levels for shape in level.shapes_wh]
     return {
         "INPUT_W": str(net.input_wh[0]),
         "INPUT_H": str(net.input_wh[1]),
@@ -55,7 +51,7 @@ def _values(contract: Contract) -> dict[str, str]:
         "ANCHORS_CPP": ", ".join(f"{{{s}, {w!r}f, {h!r}f}}" for s, w, h in _floats(anchors)),
         "ANCHORS_KT": ", ".join(f"Anchor({s}, {w!r}f, {h!r}f)" for s, w, h in _floats(anchors)),
         "ANCHOR_COUNT": str(len(anchors)),
-        "ANCHOR_FREE": "true" if net.head == "anchor_free" else "false",
+        "ANCHOR_FREE": "true" if net.anchor_free else "false",
         "BINS": str(BINS),
         "CENTRE_VARIANCE": f"{decode.CENTRE_VARIANCE!r}f",
         "SIZE_VARIANCE": f"{decode.SIZE_VARIANCE!r}f",

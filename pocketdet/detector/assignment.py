@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-SCORE_POWER, IOU_POWER = 0.5, 6.0
+from pocketdet.dataset import ANY_CLASS
+
+IOU_POWER = 6.0
 IGNORED_SHARE = 0.5  # of a prediction's area inside an ignore region: COCO's rule at IoU 0.5
-ANY_CLASS = -2  # label of an ignore region that holds for every class
 REACH = 1.0  # strides; an object smaller than a cell still has candidates this near its centre
 
 

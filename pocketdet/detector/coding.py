@@ -16,7 +16,7 @@ def logits(outputs: Mapping[str, Any], spec: NetSpec) -> Any:
 
 def distributions(outputs: Mapping[str, Any], spec: NetSpec) -> Any:
     """Logits of the distances of an anchor-free head, (B, A, 4, BINS)."""
-    flat = _flat(outputs, "boxes", spec, 4 * BINS)
+    flat = _flat(outputs, "boxes", spec, spec.box_values)
     return ops.reshape(flat, (-1, flat.shape[1], 4, BINS))
 
 
@@ -24,11 +24,11 @@ def boxes(outputs: Mapping[str, Any], spec: NetSpec) -> tuple[Any, Any]:
     """Low and high corners (B, A, 2) of all boxes, input px."""
     base = ops.convert_to_tensor(anchors(spec))
     centres, sides = base[:, :2], base[:, 2:]
-    if spec.head == "anchor_free":
+    if spec.anchor_free:
         weights = ops.softmax(distributions(outputs, spec), axis=-1)
         distances = ops.sum(weights * ops.arange(BINS, dtype="float32"), axis=-1)  # in cells
         return centres - sides * distances[..., :2], centres + sides * distances[..., 2:]
-    offsets = _flat(outputs, "boxes", spec, 4)
+    offsets = _flat(outputs, "boxes", spec, spec.box_values)
     moved = centres + CENTRE_VARIANCE * offsets[..., :2] * sides
     halves = sides * ops.exp(ops.minimum(SIZE_VARIANCE * offsets[..., 2:], MAX_LOG_SIZE)) / 2
     return moved - halves, moved + halves

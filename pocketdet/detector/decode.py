@@ -95,8 +95,7 @@ def anchors(spec: NetSpec) -> Floats:
         w, h = (side // level.stride for side in spec.input_wh)
         ys, xs = np.meshgrid(np.arange(h), np.arange(w), indexing="ij")
         centres = (np.stack([xs, ys], -1).reshape(-1, 1, 2) + 0.5) * level.stride
-        sides = level.anchors_wh or ((level.stride, level.stride),)
-        shapes = np.asarray(sides, dtype=np.float64)[None]
+        shapes = np.asarray(level.shapes_wh, dtype=np.float64)[None]
         n = shapes.shape[1]
         parts.append(
             np.concatenate(
@@ -121,12 +120,11 @@ def candidates(
     logits = np.concatenate(
         [outputs[f"scores_{level.stride}"].reshape(-1, len(spec.classes)) for level in spec.levels]
     ).astype(np.float32)
-    values = 4 * BINS if spec.head == "anchor_free" else 4
     coded = np.concatenate(
-        [outputs[f"boxes_{level.stride}"].reshape(-1, values) for level in spec.levels]
+        [outputs[f"boxes_{level.stride}"].reshape(-1, spec.box_values) for level in spec.levels]
     ).astype(np.float32)
     base = anchors(spec)
-    low, high = (_from_distances if spec.head == "anchor_free" else _from_offsets)(coded, base)
+    low, high = (_from_distances if spec.anchor_free else _from_offsets)(coded, base)
     boxes = np.concatenate([low, high], -1)
     scores = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
     return boxes.astype(np.float32), scores.astype(np.float32)

@@ -79,7 +79,7 @@ def detector_loss(
     misfit = ops.where(weight > 0, 1.0 - ciou(boxes, target.boxes_xyxy), 0.0)
     places = ops.sum(misfit * weight) / amount
     spread = ops.zeros_like(places)
-    if spec.head == "anchor_free":
+    if spec.anchor_free:
         distributions = coding.distributions(outputs, spec)
         spread = ops.sum(distance_loss(distributions, target.boxes_xyxy, spec) * weight) / amount
     total = scores + weights.boxes * places + weights.distances * spread
@@ -136,7 +136,7 @@ def _cells(spec: NetSpec) -> Any:
     w, h = spec.input_wh
     strides = np.concatenate(
         [
-            np.full((w // v.stride) * (h // v.stride) * v.per_cell, v.stride, np.float32)
+            np.full((w // v.stride) * (h // v.stride) * len(v.shapes_wh), v.stride, np.float32)
             for v in spec.levels
         ]
     )

@@ -38,11 +38,8 @@ def build(spec: NetSpec, batch: int | None = None) -> "keras.Model":
         fixed=spec.weights != "none",
     )
     maps = neck.aggregate(maps, spec.neck_channels)
-    if spec.head == "anchor_free":
-        outputs = anchor_free.predict(maps, spec)
-    else:
-        outputs = ssdlite.predict(maps, spec)
-    return keras.Model(picture, outputs, name="detector")
+    head = anchor_free if spec.anchor_free else ssdlite
+    return keras.Model(picture, head.predict(maps, spec), name="detector")
 
 
 def load(design: Path, trained: Path, batch: int | None = None) -> "keras.Model":

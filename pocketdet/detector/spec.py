@@ -24,9 +24,9 @@ class Level:
     anchors_wh: tuple[tuple[float, float], ...]
 
     @property
-    def per_cell(self) -> int:
-        """Predictions a cell."""
-        return len(self.anchors_wh) or 1
+    def shapes_wh(self) -> tuple[tuple[float, float], ...]:
+        """Shapes that a cell predicts from: its anchors, or the cell itself."""
+        return self.anchors_wh or ((self.stride, self.stride),)
 
 
 @dataclass(frozen=True)
@@ -46,21 +46,30 @@ class NetSpec:
     levels: tuple[Level, ...]
     head: Head = "ssdlite"  # the only one of the first bundles, which do not name it
 
+    @property
+    def anchor_free(self) -> bool:
+        """Whether boxes are distances from a cell instead of offsets from anchors."""
+        return self.head == "anchor_free"
+
+    @property
+    def box_values(self) -> int:
+        """Raw values of a box: SSD's four offsets, or the logits of four distances."""
+        return 4 * BINS if self.anchor_free else 4
+
     def outputs(self) -> dict[str, tuple[int, int, int]]:
         """Shape (h, w, channels) of every raw map by name, all scores first.
 
-        `scores_STRIDE` are logits, predictions a cell * classes. `boxes_STRIDE` are 4 values a
-        prediction (SSD's offsets), or 4 * BINS with the anchor-free head (logits of distances).
+        `scores_STRIDE` are logits, predictions a cell * classes; `boxes_STRIDE` are `box_values` a
+        prediction.
         """
         w, h = self.input_wh
-        box = 4 * BINS if self.head == "anchor_free" else 4
         return {
             f"{kind}_{level.stride}": (
                 h // level.stride,
                 w // level.stride,
-                level.per_cell * values,
+                len(level.shapes_wh) * values,
             )
-            for kind, values in (("scores", len(self.classes)), ("boxes", box))
+            for kind, values in (("scores", len(self.classes)), ("boxes", self.box_values))
             for level in self.levels
         }
 

@@ -98,7 +98,7 @@ class DistanceCoding:
 
 def coding_of(net: NetSpec) -> OffsetCoding | DistanceCoding:
     """How this net's outputs become boxes."""
-    return DistanceCoding() if net.head == "anchor_free" else OffsetCoding()
+    return DistanceCoding() if net.anchor_free else OffsetCoding()
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def _problems(contract: Contract) -> Iterator[str]:
     for level in net.levels:
         if level.stride < 1 or any(side % level.stride for side in net.input_wh):
             yield f"net.levels: stride {level.stride} does not divide {net.input_wh}"
-        elif bool(level.anchors_wh) != (net.head == "ssdlite"):
+        elif bool(level.anchors_wh) == net.anchor_free:
             yield (
                 f"net.levels: {len(level.anchors_wh)} anchors of stride {level.stride} with "
                 f"an {net.head} head"
@@ -210,7 +210,7 @@ def _problems(contract: Contract) -> Iterator[str]:
             yield f"net.levels: anchors of stride {level.stride} must be positive numbers"
         else:
             cells = math.prod(side // level.stride for side in net.input_wh)
-            values += cells * level.per_cell * len(net.classes)
+            values += cells * len(level.shapes_wh) * len(net.classes)
     if values > MAX_VALUES:
         yield f"net: {values:,} scores a picture, expected at most {MAX_VALUES:,}"
     for name in ("score_min", "nms_iou"):

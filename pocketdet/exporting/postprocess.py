@@ -21,7 +21,6 @@ OPERATION = "TFLite_Detection_PostProcess"
 BOXES, CLASSES, SCORES, COUNT = (
     "detection_boxes", "detection_classes", "detection_scores", "num_detections"
 )  # fmt: skip
-OUTPUTS = (BOXES, CLASSES, SCORES, COUNT)
 
 
 def append(content: bytes, spec: NetSpec, point: OperatingPoint, score_min: float) -> bytes:
@@ -41,10 +40,10 @@ def append(content: bytes, spec: NetSpec, point: OperatingPoint, score_min: floa
     editor = Editor(content)
     scores = _joined(editor, "scores", spec, len(spec.classes))
     scores = _step(editor, "LOGISTIC", (scores,), editor.shape(scores))
-    if spec.head == "anchor_free":
+    if spec.anchor_free:
         offsets, centre, size = _from_distances(editor, spec), 1.0, 1.0
     else:
-        offsets = _joined(editor, "boxes", spec, 4)
+        offsets = _joined(editor, "boxes", spec, spec.box_values)
         centre, size = decode.CENTRE_VARIANCE, decode.SIZE_VARIANCE
         # The net's decoding cuts what would be a box of 55 anchors; the operation does not.
         free, most = np.finfo(np.float32).max, decode.MAX_LOG_SIZE / size
@@ -122,7 +121,7 @@ def _from_distances(editor: Editor, spec: NetSpec) -> int:
 
     size = cell exp(offset) wants the logarithm of left + right; a box of no width stays tiny.
     """
-    logits = _joined(editor, "boxes", spec, 4 * BINS)
+    logits = _joined(editor, "boxes", spec, spec.box_values)
     cells = editor.shape(logits)[1]
     logits = _reshaped(editor, logits, (4 * cells, BINS))
     weights = _step(editor, "SOFTMAX", (logits,), (4 * cells, BINS), "SoftmaxOptions", beta=1.0)

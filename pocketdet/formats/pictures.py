@@ -143,15 +143,6 @@ class Pictures:
         return [p for p in self.paths if p not in taken and PurePosixPath(p).parent in folders]
 
 
-def upright_size(path: Path) -> tuple[int, int]:
-    """Width and height of the upright picture (EXIF orientation applied), from its header alone.
-
-    Raises:
-        DatasetError: The file is no picture, or larger than `MAX_PIXELS`.
-    """
-    return stored_frame(path).upright_wh
-
-
 def stored_frame(path: Path) -> Frame:
     """Size of a picture as stored, and its EXIF orientation, from its header alone.
 

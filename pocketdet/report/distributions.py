@@ -47,14 +47,13 @@ def bars(
     _finish(figure, axes, label, "", path, grid="x")
 
 
-def histogram(values: Histogram, path: Path, *, log: bool, note: str = "") -> None:
+def histogram(values: Histogram, path: Path, *, log: bool) -> None:
     """One stepped line a series, each as a share of its own sum, so that sources compare.
 
     Args:
         values: What to draw.
         path: Of the PNG file.
         log: Logarithmic axis.
-        note: Behind the label of the axis.
     """
     figure, axes = _figure(6.4, 3.6)
     for n, name in enumerate(most_frequent(values.series, MAX_SERIES)):
@@ -68,7 +67,7 @@ def histogram(values: Histogram, path: Path, *, log: bool, note: str = "") -> No
     axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:g} %")
     axes.set_ylim(bottom=0)
     axes.set_xlim(values.edges[0], values.edges[-1])
-    _finish(figure, axes, f"{values.name}{note}", "share of the series", path, grid="both")
+    _finish(figure, axes, values.name, "share of the series", path, grid="both")
 
 
 def heat_maps(

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from pocketdet.detector import decode
 from pocketdet.detector.decode import Floats
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
@@ -23,15 +24,17 @@ class RuntimeMissingError(ExportError):
 
 
 class Runtime(Protocol):
-    """A net that is ready to run, one picture at a time.
+    """A net that is ready to run, one picture at a time; a class of it gives the net's raw maps.
 
     Attributes:
+        spec: The net.
         name: For people, such as "LiteRT".
         emulated: Whether the numbers come from an emulation of the runtime, not from itself.
         partitions: Pieces of the net that the runtime's delegate runs, 1 if it runs all of it;
             None where there is no delegate.
     """
 
+    spec: NetSpec
     name: str
     emulated: bool
 
@@ -46,7 +49,7 @@ class Runtime(Protocol):
 
     def candidates(self, outputs: Mapping[str, Floats]) -> tuple[Floats, Floats]:
         """Outputs as boxes_xyxy (A, 4) in input px and scores (A, classes), before suppression."""
-        ...
+        return decode.candidates(outputs, self.spec)
 
     def reference(
         self, raw: Mapping[str, Floats], boxes_xyxy: Floats, scores: Floats
@@ -58,11 +61,11 @@ class Runtime(Protocol):
             boxes_xyxy: Its candidates.
             scores: Likewise.
         """
-        ...
+        return raw
 
     def __call__(self, rgb: Picture) -> tuple[Floats, Floats]:
-        """Both, one after the other."""
-        ...
+        """`raw` and `candidates`, one after the other."""
+        return self.candidates(self.raw(rgb))
 
 
 def raw_maps(spec: NetSpec) -> dict[str, tuple[int, ...]]:

@@ -15,10 +15,10 @@ from pocketdet.detector.decode import Floats
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
 from pocketdet.quiet import quiet
-from pocketdet.runtimes import Picture, RuntimeMissingError
+from pocketdet.runtimes import Picture, Runtime, RuntimeMissingError
 
 
-class CoreMLRuntime:
+class CoreMLRuntime(Runtime):
     """A package as `pocketdet.exporting.coreml` writes it."""
 
     partitions = None
@@ -73,10 +73,6 @@ class CoreMLRuntime:
     ) -> Mapping[str, Floats]:
         """Candidates as the package gives them, see `Runtime`."""
         return dict(zip(self._names, (scores, shares(boxes_xyxy, self.spec)), strict=True))
-
-    def __call__(self, rgb: Picture) -> tuple[Floats, Floats]:
-        """Boxes and scores of a picture."""
-        return self.candidates(self.raw(rgb))
 
 
 def corners(boxes_cxcywh: Floats, spec: NetSpec) -> Floats:

@@ -1,21 +1,19 @@
 """The trained net itself: the reference that every converted file is compared with."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pocketdet.detector import decode
 from pocketdet.detector.decode import Floats
 from pocketdet.detector.spec import NetSpec
-from pocketdet.runtimes import Picture, RuntimeMissingError
+from pocketdet.runtimes import Picture, Runtime, RuntimeMissingError
 
 if TYPE_CHECKING:
     import keras
 
 
-class KerasRuntime:
+class KerasRuntime(Runtime):
     """A Keras model with the outputs that `NetSpec` describes."""
 
     name = "Keras"
@@ -50,17 +48,3 @@ class KerasRuntime:
         """The raw maps by name, (1, h, w, channels) float32."""
         outputs = self._model.predict_on_batch(rgb[None].astype(np.float32))
         return {name: np.asarray(value) for name, value in outputs.items()}
-
-    def candidates(self, outputs: Mapping[str, Floats]) -> tuple[Floats, Floats]:
-        """Boxes and scores, see `Runtime`."""
-        return decode.candidates(outputs, self.spec)
-
-    def reference(
-        self, raw: Mapping[str, Floats], boxes_xyxy: Floats, scores: Floats
-    ) -> Mapping[str, Floats]:
-        """The raw maps themselves, see `Runtime`."""
-        return raw
-
-    def __call__(self, rgb: Picture) -> tuple[Floats, Floats]:
-        """Boxes and scores of a picture."""
-        return self.candidates(self.raw(rgb))

@@ -5,16 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from pocketdet.detector import decode
 from pocketdet.detector.decode import Floats
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
 from pocketdet.exporting import postprocess
 from pocketdet.quiet import quiet
-from pocketdet.runtimes import Picture, RuntimeMissingError, check_shapes, raw_maps
+from pocketdet.runtimes import Picture, Runtime, RuntimeMissingError, check_shapes, raw_maps
 
 
-class LiteRTRuntime:
+class LiteRTRuntime(Runtime):
     """A .tflite file with a float32 or uint8 picture as input; raw maps or boxes as outputs."""
 
     name = "LiteRT"
@@ -72,17 +71,13 @@ class LiteRTRuntime:
         """Boxes and scores, see `Runtime`; where the file suppresses, of those that are left."""
         if self._suppressed:
             return boxes_and_scores(outputs, self.spec)
-        return decode.candidates(outputs, self.spec)
+        return super().candidates(outputs)
 
     def reference(
         self, raw: Mapping[str, Floats], boxes_xyxy: Floats, scores: Floats
     ) -> Mapping[str, Floats] | None:
         """The raw maps themselves, see `Runtime`; None where the file suppresses."""
         return None if self._suppressed else raw
-
-    def __call__(self, rgb: Picture) -> tuple[Floats, Floats]:
-        """Boxes and scores of a picture."""
-        return self.candidates(self.raw(rgb))
 
     @property
     def partitions(self) -> int:

@@ -1,19 +1,17 @@
 """ONNX Runtime: .onnx files."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from pocketdet.detector import decode
 from pocketdet.detector.decode import Floats
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
 from pocketdet.quiet import quiet
-from pocketdet.runtimes import Picture, RuntimeMissingError, check_shapes, raw_maps
+from pocketdet.runtimes import Picture, Runtime, RuntimeMissingError, check_shapes, raw_maps
 
 
-class OnnxRuntime:
+class OnnxRuntime(Runtime):
     """An .onnx file on the CPU."""
 
     name = "ONNX Runtime"
@@ -53,17 +51,3 @@ class OnnxRuntime:
         """The raw maps by name, (1, h, w, channels) float32."""
         outputs = self._session.run(self._names, {"image": rgb[None].astype(np.float32)})
         return dict(zip(self._names, outputs, strict=True))
-
-    def candidates(self, outputs: Mapping[str, Floats]) -> tuple[Floats, Floats]:
-        """Boxes and scores, see `Runtime`."""
-        return decode.candidates(outputs, self.spec)
-
-    def reference(
-        self, raw: Mapping[str, Floats], boxes_xyxy: Floats, scores: Floats
-    ) -> Mapping[str, Floats]:
-        """The raw maps themselves, see `Runtime`."""
-        return raw
-
-    def __call__(self, rgb: Picture) -> tuple[Floats, Floats]:
-        """Boxes and scores of a picture."""
-        return self.candidates(self.raw(rgb))

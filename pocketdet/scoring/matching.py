@@ -24,15 +24,12 @@ class Matches:
 
     Attributes:
         verdicts: Of each detection, in its order.
-        partners: Of each detection, the index of the box in `image.boxes` that it took or was
-            ignored in; -1 for a false alarm.
         overlaps: Of each detection, its IoU with the object that it took; for the others, with the
             counting object of its class that it overlaps most (0 if there is none).
         takers: Of each box of the image, the detection that took it; -1 for a miss or an ignored.
     """
 
     verdicts: tuple[Verdict, ...]
-    partners: tuple[int, ...]
     overlaps: tuple[float, ...]
     takers: tuple[int, ...]
 
@@ -54,24 +51,20 @@ def match(image: Image, found: Detections, classes: tuple[str, ...], iou_min: fl
     iou_min = min(iou_min, 1 - 1e-10)
 
     verdicts: list[Verdict] = []
-    partners: list[int] = []
     overlaps: list[float] = []
     takers = np.full(len(image.boxes), -1)
     for d, label in enumerate(found.labels.tolist()):
         same = np.asarray([box.label == classes[label] for box in image.boxes], dtype=bool)
         anyone = np.asarray([box.label == DONT_CARE for box in image.boxes], dtype=bool)
-        partner = -1
         verdict: Verdict = "false alarm"
+        reached = overlap[d][same & counts].max(initial=0)
         if (free := same & counts & (takers < 0) & (overlap[d] >= iou_min)).any():
             # Of equal overlaps the last, as in pycocotools.
-            partner = int(np.flatnonzero(free & (overlap[d] == overlap[d][free].max()))[-1])
+            reached = overlap[d][free].max()
+            takers[np.flatnonzero(free & (overlap[d] == reached))[-1]] = d
             verdict = "hit"
-            takers[partner] = d
-        elif (absorbing := (same | anyone) & ~counts & (inside[d] >= iou_min)).any():
-            partner = int(np.argmax(np.where(absorbing, inside[d], -1)))
+        elif ((same | anyone) & ~counts & (inside[d] >= iou_min)).any():
             verdict = "ignored"
-        best = overlap[d][same & counts].max(initial=0)
         verdicts.append(verdict)
-        partners.append(partner)
-        overlaps.append(float(overlap[d][partner] if verdict == "hit" else best))
-    return Matches(tuple(verdicts), tuple(partners), tuple(overlaps), tuple(takers.tolist()))
+        overlaps.append(float(reached))
+    return Matches(tuple(verdicts), tuple(overlaps), tuple(takers.tolist()))

@@ -8,7 +8,7 @@ from PIL import Image as PIL
 
 from pocketdet import shards
 from pocketdet.config import Augment
-from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.dataset import ANY_CLASS, Box, Dataset, Image
 from pocketdet.errors import DatasetError
 from pocketdet.preprocess import Preprocessing, load_rgb, to_input
 from pocketdet.shards import Shards
@@ -56,7 +56,7 @@ def test_plain_picture_is_the_preprocessing_and_boxes_are_stretched(tmp_path: Pa
     assert objects.boxes_xyxy == pytest.approx(
         np.array([[6.4, 8, 32, 24], [38.4, 3.2, 51.2, 9.6], [0, 0, 64, 32]]), abs=1e-5
     )
-    assert objects.labels.tolist() == [0, shards.ANY_CLASS, 1]
+    assert objects.labels.tolist() == [0, ANY_CLASS, 1]
     assert objects.ignore.tolist() == [False, True, True]
     assert len(shard.picture(0, 0)[1]) == 0
 

@@ -7,7 +7,7 @@ from PIL import Image as PIL
 from PIL import ImageOps
 
 from pocketdet.errors import DatasetError
-from pocketdet.formats.pictures import EXIF_ORIENTATION, stored_frame, upright_size
+from pocketdet.formats.pictures import EXIF_ORIENTATION, stored_frame
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from pocketdet.formats.pictures import EXIF_ORIENTATION, stored_frame, upright_s
     ],
 )
 def test_size_of_every_kind(picture, name, mode):
-    assert upright_size(picture(name, (40, 30), mode)) == (40, 30)
+    assert stored_frame(picture(name, (40, 30), mode)).upright_wh == (40, 30)
 
 
 @pytest.mark.parametrize(("orientation", "size"), [(1, (40, 30)), (3, (40, 30)), (6, (30, 40))])
@@ -32,7 +32,7 @@ def test_size_of_every_kind(picture, name, mode):
 def test_orientation_turns_the_size(picture, suffix, orientation, size):
     exif = PIL.Exif()
     exif[EXIF_ORIENTATION] = orientation
-    assert upright_size(picture(f"a.{suffix}", (40, 30), exif=exif)) == size
+    assert stored_frame(picture(f"a.{suffix}", (40, 30), exif=exif)).upright_wh == size
 
 
 @pytest.mark.parametrize("side", [50_000, 12_000])
@@ -48,14 +48,14 @@ def test_a_header_that_claims_too_much_is_refused_before_decoding(tmp_path, side
     path = tmp_path / "bomb.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b""))
     with pytest.raises(DatasetError, match=r"bomb\.png.*(120,000,000)"):
-        upright_size(path)
+        stored_frame(path)
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"])
 def test_what_is_no_picture_is_an_error(tmp_path, data):
     (tmp_path / "a.jpg").write_bytes(data)
     with pytest.raises(DatasetError, match=r"a\.jpg: not a picture"):
-        upright_size(tmp_path / "a.jpg")
+        stored_frame(tmp_path / "a.jpg")
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])

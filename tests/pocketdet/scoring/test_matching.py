@@ -24,7 +24,6 @@ def test_better_score_takes_the_object_and_the_duplicate_is_a_false_alarm() -> N
     found = detections((0, 0, 10, 9, 0.9, 0), (0, 0, 10, 10, 0.8, 0))
     matches = match(picture(Box("person", (0, 0, 10, 10))), found, CLASSES, 0.5)
     assert matches.verdicts == ("hit", "false alarm")
-    assert matches.partners == (0, -1)
     assert matches.takers == (0,)
     np.testing.assert_allclose(matches.overlaps, (0.9, 1.0))
 
@@ -42,7 +41,7 @@ def test_counting_object_comes_before_an_ignored_one_that_overlaps_more() -> Non
     image = picture(Box("person", (0, 0, 10, 10), ignore="difficult"), Box("person", (0, 0, 10, 7)))
     matches = match(image, detections((0, 0, 10, 10, 0.9, 0)), CLASSES, 0.5)
     assert matches.verdicts == ("hit",)
-    assert matches.partners == (1,)
+    assert matches.takers == (-1, 0)
 
 
 def test_dont_care_absorbs_every_class_as_often_as_needed() -> None:
