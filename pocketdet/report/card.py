@@ -13,6 +13,7 @@ LICENCES = """\
 - Backbone `{backbone}`, initial weights `{weights}`: {origin}
 - The trained weights are derived from these and from the pictures named in stats.json; whoever
   ships this bundle has to check that the pictures' licences allow it.
+- `golden/photo.ppm` is one of these pictures, for self-tests: its own licence applies to it.
 
 Apache License 2.0: https://www.apache.org/licenses/LICENSE-2.0
 """
