@@ -4,15 +4,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+from pocketdet.config import Orientation, Unannotated
 from pocketdet.dataset import Image
 from pocketdet.errors import DatasetError
 from pocketdet.formats.files import read_text, walk
-from pocketdet.formats.pictures import Frame, Orientation, Pictures
+from pocketdet.formats.pictures import Frame, Pictures
 from pocketdet.formats.rows import Finding, Rows
-
-Unannotated = Literal["refuse", "negative", "leave out"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from pocketdet.dataset import ALL
 from pocketdet.report.embedded import Embedded, Room
 from pocketdet.report.facts import Row
 from pocketdet.report.page import MAX_PICTURE_BYTES
@@ -16,7 +17,6 @@ from pocketdet.report.paired import Difference, Run, verdict
 from pocketdet.report.row_charts import Whisker, whiskers
 from pocketdet.report.tables import Table, number, table
 from pocketdet.scoring.bootstrap import Interval, Intervals, Plan
-from pocketdet.scoring.curves import ALL
 from pocketdet.scoring.measures import MEASURES
 
 
