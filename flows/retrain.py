@@ -24,7 +24,8 @@ from flows.pipeline import conclude
 from flows.walk import walk
 from pocketdet import project
 from pocketdet.errors import PocketdetError
-from tasks import params, registry, spool
+from pocketdet.files import sha256
+from tasks import params, registry
 from tasks.registry import Version
 from tasks.store import Store
 from tasks.tracking import sync
@@ -113,14 +114,14 @@ def candidate(account: Account, store: Store) -> Version:
     if ap is None:
         raise ResultError(f"{metrics}: test.AP is undefined, so there is nothing to compare")
     run = account.mlflow_run
-    run_id = run.run if run else store.last_result(spool.sha256(weights))
+    run_id = run.run if run else store.last_result(sha256(weights))
     if run_id is None:
         raise ResultError(
             f"{store.uri} has no run with the result of {weights}; record it again: "
             "dvc repro --force --single-item package"
         )
     test = json.loads(subsets.read_text(encoding="utf-8"))["test"]["sha256"]
-    return Version(run_id, float(ap), test, spool.sha256(account.bundle))
+    return Version(run_id, float(ap), test, sha256(account.bundle))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 
 from pocketdet.config import Params
 from pocketdet.errors import ParamsError
+from pocketdet.files import write_text
 
 
 def edit(path: Path, change: Callable[[Any], None], what: str) -> Params:
@@ -38,7 +39,5 @@ def edit(path: Path, change: Callable[[Any], None], what: str) -> Params:
     except ValidationError as error:
         lines = "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ParamsError(f"{path}: not changed; with {what} it would be wrong:\n{lines}") from None
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(out.getvalue(), encoding="utf-8")
-    partial.replace(path)
+    write_text(path, out.getvalue())
     return checked

@@ -7,6 +7,7 @@ import pytest
 
 from flows.account import PICTURE_BYTES, Account
 from flows.walk import Outcome
+from pocketdet.files import sha256
 from tasks import spool
 
 PIPELINE = """\
@@ -41,7 +42,7 @@ def test_table_and_summary(account):
 
 
 def test_links_to_report_bundle_and_mlflow(account, tmp_path):
-    digest = spool.sha256(tmp_path / "page/index.html")
+    digest = sha256(tmp_path / "page/index.html")
     link = spool.RunLink("http://tracker:5000/", "7", "abc", {"report/index.html": digest})
     path = tmp_path / ".pocketdet/runs/key.json"
     path.parent.mkdir(parents=True)

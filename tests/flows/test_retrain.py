@@ -24,7 +24,7 @@ RECORDING_PACKAGE = """\
     Path("bundle/toy.zip").write_text(Path("scores/metrics.json").read_text())
     Path("page/index.html").write_text("<p>" + Path("scores/metrics.json").read_text())
     tracking.record_result(
-        spool.sha256(Path("trained/weights.safetensors")), params.load(), {"test": "0" * 64},
+        sha256(Path("trained/weights.safetensors")), params.load(), {"test": "0" * 64},
         {"test/AP": 0.5}, {"bundle": Path("bundle"), "report": Path("page")},
     )
 """
