@@ -17,7 +17,8 @@ pytestmark = [
 
 RECORDING_PACKAGE = """\
     from pathlib import Path
-    from tasks import params, spool, tracking
+    from pocketdet.files import sha256
+    from tasks import params, tracking
 
     for folder in ("bundle", "page"):
         Path(folder).mkdir()
