@@ -19,8 +19,8 @@ from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import dag, workspace
-from flows.account import Account
 from flows.pipeline import conclude
+from flows.run_account import RunAccount
 from flows.walk import walk
 from pocketdet import project
 from pocketdet.errors import PocketdetError
@@ -41,7 +41,7 @@ def retrain() -> State:
     origin = Path.cwd()
     try:
         with workspace.clone(origin, f"retrain-{flow_run.name}") as clone:
-            account = Account(clone.root, origin, tuple(walk(clone.root, (), clone.env)))
+            account = RunAccount(clone.root, origin, tuple(walk(clone.root, (), clone.env)))
             if not account.failed:
                 account = replace(account, news=tuple(register(account)))
                 if clone.publish(f"Results of retrain {flow_run.name}"):
@@ -53,7 +53,7 @@ def retrain() -> State:
     return conclude(account)
 
 
-def register(account: Account) -> list[str]:
+def register(account: RunAccount) -> list[str]:
     """Make the result a version in MLflow, and the champion if it deserves it.
 
     Returns:
@@ -98,7 +98,7 @@ def verdict(version: Version, champion: Version | None) -> tuple[bool, str]:
     return True, f"AP {version.ap:.4f} >= {champion.ap:.4f} of version {champion.number}"
 
 
-def candidate(account: Account, store: Store) -> Version:
+def candidate(account: RunAccount, store: Store) -> Version:
     """The result as a version without a number.
 
     Raises:
