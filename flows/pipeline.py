@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows import dag, workspace
-from flows.account import Account
+from flows.run_account import RunAccount
 from flows.walk import walk
 from pocketdet.errors import ParamsError, PocketdetError
 
@@ -70,13 +70,13 @@ def pipeline(overrides: list[Override] = [], stages: list[StageName] = []) -> St
         if overrides:
             account = run_in_clone(origin, overrides, stages)
         else:
-            account = Account(origin, origin, tuple(walk(origin, stages)))
+            account = RunAccount(origin, origin, tuple(walk(origin, stages)))
     except PocketdetError as error:  # meant for the user: no traceback
         return Failed(message=str(error), data=error)
     return conclude(account)
 
 
-def run_in_clone(origin: Path, overrides: Sequence[str], stages: Sequence[str]) -> Account:
+def run_in_clone(origin: Path, overrides: Sequence[str], stages: Sequence[str]) -> RunAccount:
     """Run the last commit with other params, away from the checkout, and push the results to it.
 
     Raises:
@@ -90,7 +90,7 @@ def run_in_clone(origin: Path, overrides: Sequence[str], stages: Sequence[str]) 
             log.warning("not in this run, as not committed: %s", ", ".join(edited))
         clone.override(overrides, f"Params of run {flow_run.name}: {changes}")
         log.info("running in %s", clone.root)
-        account = Account(
+        account = RunAccount(
             clone.root,
             origin,
             tuple(walk(clone.root, stages, clone.env)),
@@ -101,7 +101,7 @@ def run_in_clone(origin: Path, overrides: Sequence[str], stages: Sequence[str]) 
     return account
 
 
-def conclude(account: Account) -> State:
+def conclude(account: RunAccount) -> State:
     """Leave an artifact, and say how the flow ended."""
     create_markdown_artifact(account.markdown(), key=flow_run.flow_name)
     if account.failed:
@@ -112,7 +112,7 @@ def conclude(account: Account) -> State:
     return Completed(message="; ".join([account.summary(), *account.news]), data=account)
 
 
-def show(account: Account) -> None:
+def show(account: RunAccount) -> None:
     """A table of the stages, and where the results are, on standard output."""
     console = Console()
     table = Table("stage", "state", "seconds")
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     state = pipeline(given.set, given.stage, return_state=True)
     result = state.result(raise_on_failure=False)
-    if isinstance(result, Account):
+    if isinstance(result, RunAccount):
         show(result)
     else:
         sys.stderr.write(f"{result}\n")

@@ -19,12 +19,13 @@ from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import dag, workspace
-from flows.account import Account
 from flows.pipeline import conclude
+from flows.run_account import RunAccount
 from flows.walk import walk
 from pocketdet import project
 from pocketdet.errors import PocketdetError
-from tasks import params, registry, spool
+from pocketdet.files import sha256
+from tasks import params, registry
 from tasks.registry import Version
 from tasks.store import Store
 from tasks.tracking import sync
@@ -40,7 +41,7 @@ def retrain() -> State:
     origin = Path.cwd()
     try:
         with workspace.clone(origin, f"retrain-{flow_run.name}") as clone:
-            account = Account(clone.root, origin, tuple(walk(clone.root, (), clone.env)))
+            account = RunAccount(clone.root, origin, tuple(walk(clone.root, (), clone.env)))
             if not account.failed:
                 account = replace(account, news=tuple(register(account)))
                 if clone.publish(f"Results of retrain {flow_run.name}"):
@@ -52,7 +53,7 @@ def retrain() -> State:
     return conclude(account)
 
 
-def register(account: Account) -> list[str]:
+def register(account: RunAccount) -> list[str]:
     """Make the result a version in MLflow, and the champion if it deserves it.
 
     Returns:
@@ -97,7 +98,7 @@ def verdict(version: Version, champion: Version | None) -> tuple[bool, str]:
     return True, f"AP {version.ap:.4f} >= {champion.ap:.4f} of version {champion.number}"
 
 
-def candidate(account: Account, store: Store) -> Version:
+def candidate(account: RunAccount, store: Store) -> Version:
     """The result as a version without a number.
 
     Raises:
@@ -113,14 +114,14 @@ def candidate(account: Account, store: Store) -> Version:
     if ap is None:
         raise ResultError(f"{metrics}: test.AP is undefined, so there is nothing to compare")
     run = account.mlflow_run
-    run_id = run.run if run else store.last_result(spool.sha256(weights))
+    run_id = run.run if run else store.last_result(sha256(weights))
     if run_id is None:
         raise ResultError(
             f"{store.uri} has no run with the result of {weights}; record it again: "
             "dvc repro --force --single-item package"
         )
     test = json.loads(subsets.read_text(encoding="utf-8"))["test"]["sha256"]
-    return Version(run_id, float(ap), test, spool.sha256(account.bundle))
+    return Version(run_id, float(ap), test, sha256(account.bundle))
 
 
 if __name__ == "__main__":

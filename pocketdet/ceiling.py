@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from pocketdet.dataset import ALL
 from pocketdet.detector.decode import anchors
 from pocketdet.detector.spec import BINS, NetSpec
 from pocketdet.stats import Bools, Floats, Ints, Rows
@@ -37,7 +38,7 @@ def rows(boxes_xyxy: Floats, labels: Ints, spec: NetSpec) -> Rows:
     names = [f"below {SIDES[0]} px", *between, f"from {SIDES[-1]} px"]
     for label, name in enumerate(spec.classes):
         mine = labels == label
-        groups = [("(all)", mine), *((text, mine & (bins == n)) for n, text in enumerate(names))]
+        groups = [(ALL, mine), *((text, mine & (bins == n)) for n, text in enumerate(names))]
         for text, rows_ in groups:
             if rows_.any():
                 shares = (f"{share:.4f}" for share in reached[rows_].mean(axis=0))

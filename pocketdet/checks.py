@@ -6,7 +6,6 @@ leaves at most one torn line, which the next one passes over.
 """
 
 import csv
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TextIO
 from pocketdet import duplicates
 from pocketdet.dataset import Dataset
 from pocketdet.errors import DatasetError
+from pocketdet.files import sha256
 from pocketdet.parallel import in_order
 from pocketdet.preprocess import load_grey
 
@@ -172,12 +172,11 @@ def hashes(
 
 def _look(path: Path, memory: Memory) -> Picture:
     try:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        content = sha256(path)
     except FileNotFoundError:
         raise DatasetError(f"{path}: image file not found") from None
-    known = memory.get(sha256)
+    known = memory.get(content)
     if known is not None:
         return known
     grey = load_grey(path)
-    return Picture(sha256, grey.size, duplicates.dhash(grey))
+    return Picture(content, grey.size, duplicates.dhash(grey))

@@ -3,9 +3,8 @@
 import shutil
 import sys
 from collections import Counter
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -13,6 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pocketdet import annotations_cli, evaluate_cli, project, report_cli
+from pocketdet.config import FormatName
 from pocketdet.errors import ParamsError, PocketdetError
 
 app = typer.Typer(
@@ -27,31 +27,6 @@ app.add_typer(track, name="track")
 for command in (evaluate_cli.evaluate, report_cli.report, report_cli.compare):
     app.command()(command)
 app.add_typer(annotations_cli.app, name="annotations")
-
-
-class Format(StrEnum):
-    """Annotation formats that can be imported."""
-
-    coco = "coco"
-    voc = "voc"
-    kitti = "kitti"
-    yolo = "yolo"
-
-
-class Protocol(StrEnum):
-    """Scoring protocols."""
-
-    coco = "coco"
-    voc07 = "voc07"
-    voc10 = "voc10"
-    kitti = "kitti"
-
-
-class Others(StrEnum):
-    """What becomes of annotated names that are no class."""
-
-    drop = "drop"
-    ignore = "ignore"
 
 
 @app.command()
@@ -98,12 +73,12 @@ def preset(
 def import_(
     source: Annotated[Path, typer.Argument(help="Folder with pictures and annotations.")],
     name: Annotated[str, typer.Option(help="Name of the source in data/raw and params.yaml.")],
-    format: Annotated[Format, typer.Option(help="How it is annotated.")],
+    format: Annotated[FormatName, typer.Option(help="How it is annotated.")],
     classes: Annotated[
         str, typer.Option(help="Classes to detect, separated by commas; sets validate.classes.")
     ] = "",
     others: Annotated[
-        Others | None,
+        Literal["drop", "ignore"] | None,
         typer.Option(help="Of all other names: drop their boxes, or neither reward nor punish."),
     ] = None,
 ) -> None:
@@ -117,12 +92,10 @@ def import_(
     here = project.root()
     raw = project.option(here, "validate", "raw")
     wanted = [label.strip() for label in classes.split(",") if label.strip()]
-    added = importing.import_source(source, format.value, name, raw)
+    added = importing.import_source(source, format, name, raw)
     try:
         project.output(here, "dvc", "add", "--quiet", str(added.folder))
-        rules = importing.add_to_params(
-            here / "params.yaml", name, format.value, wanted, others.value if others else None
-        )
+        rules = importing.add_to_params(here / "params.yaml", name, format, wanted, others)
     except PocketdetError:
         shutil.rmtree(added.folder)  # nothing half-imported is left
         added.folder.with_name(f"{name}.dvc").unlink(missing_ok=True)
@@ -258,7 +231,9 @@ def verify(
 
 @app.command()
 def score(
-    protocol: Annotated[Protocol, typer.Option(help="Whose rules.")],
+    protocol: Annotated[
+        Literal["coco", "voc07", "voc10", "kitti"], typer.Option(help="Whose rules.")
+    ],
     ground_truth: Annotated[
         Path, typer.Option(help="COCO: JSON file; VOC: folder of XML or text; KITTI: label_2.")
     ],
@@ -279,9 +254,9 @@ def score(
     from pocketdet.scoring import score_files
 
     wanted = [label.strip() for label in classes.split(",") if label.strip()]
-    if wanted and protocol not in (Protocol.voc07, Protocol.voc10):
+    if wanted and protocol not in ("voc07", "voc10"):
         raise typer.BadParameter("for VOC only", param_hint="--classes")
-    result = score_files.score(protocol.value, ground_truth, detections, wanted)
+    result = score_files.score(protocol, ground_truth, detections, wanted)
     out = Console()
     out.print(Text(result.title))
     for headings, *rows in result.tables():
@@ -296,17 +271,9 @@ def score(
         out.print(Text(f"All numbers are in {json}"))
 
 
-class PublicData(StrEnum):
-    """Public data sets that can be fetched."""
-
-    coco = "coco-2017"
-    voc = "voc-2012"
-    kitti = "kitti"
-
-
 @app.command()
 def fetch(
-    name: Annotated[PublicData, typer.Argument(help="Which one.")],
+    name: Annotated[Literal["coco-2017", "voc-2012", "kitti"], typer.Argument(help="Which one.")],
     split: Annotated[str, typer.Option(help="As it calls them.")] = "train",
     classes: Annotated[
         str, typer.Option(help="By commas; a picture shows at least one. Without: any.")
@@ -317,15 +284,15 @@ def fetch(
     """Fetch a public data set, or a part of it, for `pocketdet import`; again to carry on."""
     from pocketdet import fetching
 
-    public, folder = fetching.PUBLIC[name.value], out or Path(name.value)
+    public, folder = fetching.PUBLIC[name], out or Path(name)
     err = Console(stderr=True)
     err.print(Text(f"Licence: {public.licence}"))
     wanted = [label.strip() for label in classes.split(",") if label.strip()]
-    found = fetching.fetch(name.value, folder, wanted, most, split, err.print)
+    found = fetching.fetch(name, folder, wanted, most, split, err.print)
     Console().print(
         Text(
             f"{found} pictures are in {folder}. Next: pocketdet import {folder} --format "
-            f"{public.format} --name {name.value}"
+            f"{public.format} --name {name}"
         )
     )
 

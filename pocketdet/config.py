@@ -19,6 +19,8 @@ Natural = Annotated[int, Field(ge=0, strict=True)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 SAMPLE_SOURCE = r"^[A-Za-z0-9][A-Za-z0-9_-]*_(coco|voc|kitti)$"  # the suffix is the convention
 FormatName = Literal["coco", "voc", "kitti", "yolo"]
+Orientation = Literal["upright", "stored"]
+Unannotated = Literal["refuse", "negative", "leave out"]
 Balance = Literal["none", "class", "source", "both"]
 
 
@@ -67,8 +69,8 @@ class Source(Section):
     boxes: Literal["visible", "full"] | None = None
     mapping: dict[str, str] = {}
     group: Annotated[str, AfterValidator(_pattern)] = ""
-    orientation: Literal["upright", "stored"] = "upright"
-    unannotated: Literal["refuse", "negative", "leave out"] | None = None
+    orientation: Orientation = "upright"
+    unannotated: Unannotated | None = None
     doubtful: Literal["fail", "drop"] = "fail"
 
 

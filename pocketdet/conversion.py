@@ -1,12 +1,12 @@
 """An annotated folder in another format."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from pocketdet import formats
 from pocketdet.config import FormatName
 from pocketdet.errors import DatasetError
+from pocketdet.files import whole_folder
 from pocketdet.formats import Finding, ReadResult, ReadRules
 
 
@@ -43,15 +43,6 @@ def convert(
         raise DatasetError(f"{out}: is there already; name a new folder")
     result = formats.read(from_format, source, rules)
     root = rules.images or (source if source.is_dir() else source.parent)
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with whole_folder(out) as partial:
         lost = formats.write(to_format, result.dataset, partial, root, with_sidecar=True)
-        if out.exists():
-            out.rmdir()
-        partial.rename(out)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     return Converted(result, lost)

@@ -12,6 +12,12 @@ from pocketdet.errors import DatasetError
 DONT_CARE = "DontCare"
 """KITTI's label, and ours, of a region to ignore for every class."""
 
+SUBSETS = ("train", "val", "test")
+"""Names of the subsets that the split stage makes."""
+
+ALL = "(all)"
+"""In place of a class, or of a source, in tables: the row of them together."""
+
 PADDING, ANY_CLASS = -1, -2
 """In place of class numbers while training: of a row without a box, and of DontCare."""
 

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pocketdet import project
-from pocketdet.writing import write_text
+from pocketdet.files import write_text
 
 
 def evaluate(

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from pocketdet import mongo, remote
 from pocketdet.config import FormatName
 from pocketdet.errors import DatasetError
+from pocketdet.files import write_bytes, write_text
 from pocketdet.formats.voc import parse
 
 HIDDEN = ".fetch"  # of the target folder: what is kept to carry on
@@ -119,17 +120,17 @@ def _voc(folder: Path, classes: Collection[str], most: int, split: str, progress
                 break
             label = folder / f"Annotations/{stem}.xml"
             if not label.is_file():
-                remote.write(_member(whole, f"{root}/Annotations/{stem}.xml"), label)
+                write_bytes(label, _member(whole, f"{root}/Annotations/{stem}.xml"))
             names = {(row.findtext("name") or "").casefold() for row in parse(label).iter("object")}
             if classes and not names & set(classes):
                 label.unlink()
                 continue
             picture = folder / f"JPEGImages/{stem}.jpg"
             if not picture.is_file():
-                remote.write(_member(whole, f"{root}/JPEGImages/{stem}.jpg"), picture)
+                write_bytes(picture, _member(whole, f"{root}/JPEGImages/{stem}.jpg"))
             chosen.append(stem)
     listed = "".join(f"{stem}\n" for stem in chosen)
-    remote.write(listed.encode(), folder / f"ImageSets/Main/{split}.txt")
+    write_text(folder / f"ImageSets/Main/{split}.txt", listed)
     return len(chosen)
 
 

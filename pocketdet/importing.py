@@ -13,6 +13,7 @@ from pocketdet import checks, formats, params_file
 from pocketdet.config import FormatName, Validate
 from pocketdet.dataset import DONT_CARE
 from pocketdet.errors import DatasetError
+from pocketdet.files import whole_folder
 from pocketdet.formats.files import walk
 from pocketdet.formats.rows import Finding
 
@@ -82,16 +83,10 @@ def _same_files(source: Path, target: Path) -> bool:
 
 
 def _copy(source: Path, target: Path) -> None:
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with whole_folder(target) as partial:
         for path in walk(source):
             (partial / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / path, partial / path)
-        partial.rename(target)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
 
 
 def add_to_params(

@@ -1,12 +1,16 @@
-"""Changes params.yaml for its user: comments stay, and what would break a rule is not written."""
+"""params.yaml for its user: mistakes in words, keys in dots, changes that keep the comments."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pocketdet.config import Params
 from pocketdet.errors import ParamsError
+from pocketdet.files import write_text
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 def edit(path: Path, change: Callable[[Any], None], what: str) -> Params:
@@ -36,9 +40,46 @@ def edit(path: Path, change: Callable[[Any], None], what: str) -> Params:
     try:
         checked = Params.model_validate(YAML(typ="safe").load(out.getvalue()))
     except ValidationError as error:
-        lines = "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        lines = "\n".join(mistakes(error))
         raise ParamsError(f"{path}: not changed; with {what} it would be wrong:\n{lines}") from None
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(out.getvalue(), encoding="utf-8")
-    partial.replace(path)
+    write_text(path, out.getvalue())
     return checked
+
+
+def mistakes(error: "ValidationError", model: type = Params) -> list[str]:
+    """What is wrong, a line a key: dotted key, value and rule.
+
+    Args:
+        error: Of checking params, or a section of them.
+        model: What they were checked by.
+    """
+    lines = []
+    for problem in error.errors():
+        key = ".".join(map(str, problem["loc"])) or "(as a whole)"
+        rule = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            rule = "unknown key; " + _known(model, problem["loc"])
+        found = "" if problem["type"] in ("missing", "value_error") else f"{problem['input']!r}: "
+        lines.append(f"  {key}: {found}{rule}")
+    return lines
+
+
+def leaves(prefix: str, value: object) -> Iterator[tuple[str, str]]:
+    """Dotted keys below a prefix, each with its value as a string."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from leaves(f"{prefix}.{key}" if prefix else str(key), inner)
+    else:
+        yield prefix, str(value)
+
+
+def _known(model: type, location: tuple[int | str, ...]) -> str:
+    """The keys that are allowed beside an unknown one."""
+    for part in location[:-1]:
+        fields = {f.alias or n: f for n, f in getattr(model, "model_fields", {}).items()}
+        annotation = fields[str(part)].annotation if str(part) in fields else None
+        if not isinstance(annotation, type):
+            break
+        model = annotation
+    names = [field.alias or name for name, field in getattr(model, "model_fields", {}).items()]
+    return f"one of {', '.join(names)}"

@@ -4,7 +4,6 @@ benchmark_model is a program of LiteRT for phones (native benchmark binary, "and
 is pushed beside the file, run on one thread as the host's figures are, and what it prints is read.
 """
 
-import hashlib
 import json
 import re
 import subprocess
@@ -13,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pocketdet.errors import PocketdetError
+from pocketdet.files import sha256, write_text
 
 FOLDER = "/data/local/tmp"  # of the phone, where adb may write and run programs
 TIMES = re.compile(
@@ -150,9 +150,6 @@ def keep(path: Path, card: str, file: Path, found: Measurement) -> None:
             kept.setdefault(card, {}).items()
         except (ValueError, AttributeError) as error:
             raise PhoneError(f"{path}: no measurements in it ({error}); name another") from error
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    kept.setdefault(card, {})[f"{file.name} {digest[:16]}"] = asdict(found)
+    kept.setdefault(card, {})[f"{file.name} {sha256(file)[:16]}"] = asdict(found)
     text = json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_text(path, text + "\n")

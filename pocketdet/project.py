@@ -76,10 +76,13 @@ def section(project: Path, name: str, kind: type[Checked]) -> Checked:
     """
     from pydantic import ValidationError
 
+    from pocketdet.params_file import mistakes
+
     try:
         return kind.model_validate(value(project, name))
     except ValidationError as error:
-        raise ParamsError(f"{project / 'params.yaml'}: {name}: {error}") from error
+        lines = "\n".join(mistakes(error, kind))
+        raise ParamsError(f"{project / 'params.yaml'}: {name}:\n{lines}") from error
 
 
 def call(project: Path, module: str, *arguments: str) -> int:

@@ -10,6 +10,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from pocketdet.errors import DatasetError
+from pocketdet.files import write_bytes
 
 TIMEOUT_S = 60
 CHUNK = 1 << 20  # bytes of a file that is wanted whole
@@ -97,15 +98,7 @@ def take(whole: zipfile.ZipFile, member: str, target: Path) -> None:
         data = whole.read(member)
     except (zipfile.BadZipFile, KeyError) as error:
         raise DatasetError(f"{member} in {whole.filename or 'the archive'}: {error}") from None
-    write(data, target)
-
-
-def write(data: bytes, target: Path) -> None:
-    """Write a file whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
-    partial.write_bytes(data)
-    partial.rename(target)
+    write_bytes(target, data)
 
 
 def download(url: str, target: Path, md5: str, progress: Callable[[int, int], None]) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pocketdet import project
-from pocketdet.writing import write_text
+from pocketdet.files import write_text
 
 NEEDED = ("evaluate",)
 """Stages without whose report two runs cannot be compared."""

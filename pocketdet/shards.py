@@ -25,6 +25,7 @@ from pocketdet.augment import Objects, Picture, draw_fill, draw_view, mean_colou
 from pocketdet.config import Augment
 from pocketdet.dataset import ANY_CLASS, Dataset, Image
 from pocketdet.errors import DatasetError
+from pocketdet.files import sha256
 from pocketdet.parallel import in_order
 from pocketdet.preprocess import Preprocessing, View, load_rgb, to_input
 
@@ -110,7 +111,7 @@ def write_manifest(shards: Path, recipe_sha256: str) -> dict[str, Any]:
     subsets = {}
     for folder in sorted(path for path in shards.iterdir() if path.is_dir()):
         shard = Shards.open(folder)
-        hashes = {file.name: _sha256(file) for file in sorted(folder.iterdir())}
+        hashes = {file.name: sha256(file) for file in sorted(folder.iterdir())}
         subsets[folder.name] = {
             "images": len(shard),
             "variants": shard.variants,
@@ -268,11 +269,6 @@ def _write_index(path: Path, where: list[tuple[int, int, int]], contents: list[O
 
 def _file(folder: Path | str, number: int) -> Path:
     return Path(folder) / f"pictures-{number:03}.bin"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def digest(value: dict[str, Any]) -> str:

@@ -15,10 +15,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.dataset import SUBSETS, Box, Dataset, Image
 from pocketdet.errors import DatasetError
 
-NAMES = ("train", "val", "test")
 SHOWN = 10  # leaking groups that the error names
 TRAINVAL = "trainval"  # what an official list says that leaves train or val open
 
@@ -66,7 +65,7 @@ def assign(
     Raises:
         DatasetError: A subset stays empty, or an official list has another name.
     """
-    ranges = _ranges(NAMES, shares)
+    ranges = _ranges(SUBSETS, shares)
     made = [
         group
         for indices in groups
@@ -78,14 +77,14 @@ def assign(
         )
     ]
     made.sort(key=lambda group: group.images[0].path)
-    for name in NAMES:
+    for name in SUBSETS:
         if shares[name] > 0:
             _fill(made, name, None, ranges[name])
     for label in _rarest_first(made, dataset.classes):
-        for name in NAMES:
+        for name in SUBSETS:
             if shares[name] > 0:
                 _fill(made, name, label, ranges[name])
-    subsets: dict[str, list[str]] = {name: [] for name in NAMES}
+    subsets: dict[str, list[str]] = {name: [] for name in SUBSETS}
     for group in made:
         subsets[group.subset] += [image.path for image in group.images]
     empty = [name for name, paths in subsets.items() if not paths]
@@ -174,20 +173,20 @@ def _groups(
     for image, content in members:
         if not official or image.subset in ("", TRAINVAL):
             free.append((image, content))
-        elif image.subset in NAMES:
+        elif image.subset in SUBSETS:
             listed.setdefault(image.subset, []).append(image)
         else:
             raise DatasetError(
                 f"{image.path}: its source's list is {image.subset!r}, expected one of "
-                f"{', '.join(NAMES)}, {TRAINVAL}; rename it or set split.official: false"
+                f"{', '.join(SUBSETS)}, {TRAINVAL}; rename it or set split.official: false"
             )
     for name, images in listed.items():
         yield _group(images, 0.0, (name,), name)
     if not free:
         return
-    allowed: tuple[str, ...] = NAMES
+    allowed: tuple[str, ...] = SUBSETS
     if listed:
-        allowed = (max(listed, key=NAMES.index),)
+        allowed = (max(listed, key=SUBSETS.index),)
     elif official and any(image.subset == TRAINVAL for image, _ in free):
         allowed = ("train", "val")
     names = sorted({image.group for image, _ in members} - {""})
@@ -235,8 +234,8 @@ def _fill(
     holding = [group for group in groups if has(group)]
     if any(group.subset == name for group in holding):
         return
-    left = {other: sum(group.subset == other for group in holding) for other in NAMES}
-    in_all = {other: sum(group.subset == other for group in groups) for other in NAMES}
+    left = {other: sum(group.subset == other for group in holding) for other in SUBSETS}
+    in_all = {other: sum(group.subset == other for group in groups) for other in SUBSETS}
     spare = 0 if name == "train" and label is not None else 1
     movable = [
         group

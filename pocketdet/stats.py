@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pocketdet.dataset import Dataset
+from pocketdet.dataset import ALL, Dataset
 from pocketdet.preprocess import Preprocessing
 
 Floats = npt.NDArray[np.float64]
@@ -184,7 +184,7 @@ def sizes(table: Table, rule: Preprocessing) -> Rows:
     source = table.image_source[table.image]
     for label, name in enumerate(table.classes):
         every = table.of(label)
-        groups: list[tuple[str, Bools]] = [("(all)", every)]
+        groups: list[tuple[str, Bools]] = [(ALL, every)]
         groups += [(n, every & (source == s)) for s, n in enumerate(table.sources)]
         for source_name, mine in groups:
             if mine.any():

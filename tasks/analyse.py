@@ -4,9 +4,9 @@ import csv
 import json
 from pathlib import Path
 
-from pocketdet import agreement, checks, duplicates, exploration, splitting
+from pocketdet import agreement, checks, duplicates, exploration
 from pocketdet.config import Params
-from pocketdet.dataset import Dataset, read_paths
+from pocketdet.dataset import SUBSETS, Dataset, read_paths
 from pocketdet.design.specify import specify
 from pocketdet.preprocess import Preprocessing
 from pocketdet.report import analysis, analysis_plots, analysis_sheets
@@ -21,7 +21,7 @@ def analyse(
 ) -> None:
     """Write a page of counts, sizes, places, differences and faults, and its CSV files."""
     whole = Dataset.load(dataset / "dataset.json")
-    members = {name: read_paths(subsets / f"{name}.txt") for name in splitting.NAMES}
+    members = {name: read_paths(subsets / f"{name}.txt") for name in SUBSETS}
     summary = json.loads((validation / "summary.json").read_text(encoding="utf-8"))
     contents, hashes = checks.hashes(whole, checks.load(dataset / "pictures.csv"))
     near_bits = params.split.near_duplicate_bits
@@ -55,7 +55,7 @@ def analyse(
         sheet = analysis_sheets.violations(violations, raw)
         sheet.save(report / "violations.jpg", quality=85)
     table = json.loads((subsets / "subsets.json").read_text())
-    content_hashes = {name: table[name]["sha256"] for name in splitting.NAMES}
+    content_hashes = {name: table[name]["sha256"] for name in SUBSETS}
     page = analysis.render(
         found, near_bits, content_hashes, summary["sources"], summary["policy"], report
     )

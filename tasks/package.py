@@ -8,10 +8,11 @@ from typing import Any
 from pocketdet import bundle as bundles
 from pocketdet.config import Params
 from pocketdet.exporting.contract import Contract
+from pocketdet.files import sha256
 from pocketdet.packing import contents
 from pocketdet.report import facts, verdict
 from pocketdet.report import page as pages
-from tasks import spool, tags, tracking
+from tasks import tags, tracking
 from tasks.stage import final, say, stage
 
 # Beside report and bundle, what MLflow shows without opening either: (below reports, name there).
@@ -53,7 +54,7 @@ def package(
     slices = (found.notes or {}).get("slices", {})
     pictures = {there: reports / here for here, there in PICTURES.items()}
     tracking.record_result(
-        spool.sha256(weights),
+        sha256(weights),
         params,
         inputs={name: row["sha256"] for name, row in (found.subsets or {}).items()}
         | {f"{row['subset']}.{name}": row["sha256"] for name, row in slices.items()},

@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pocketdet.files import sha256
+
 Kind = Literal["training", "result"]
 Epoch = tuple[int, int, dict[str, float]]  # epoch, milliseconds since 1970, metrics
 
@@ -213,12 +215,6 @@ def hash_files(artifacts: Mapping[str, Path]) -> dict[str, str]:
         else:
             files[name] = sha256(path)
     return dict(sorted(files.items()))
-
-
-def sha256(path: Path) -> str:
-    """Of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def key_of(*parts: object) -> str:

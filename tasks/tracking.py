@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pocketdet.config import Params
+from pocketdet.files import sha256
 from tasks import spool
 from tasks.params import flatten
 from tasks.stage import say
@@ -64,7 +65,7 @@ class TrainingRun:
 
     def weights(self, path: Path) -> None:
         """Name the file of the trained weights; by its content the result finds this run."""
-        self._weights = spool.sha256(path)
+        self._weights = sha256(path)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import yaml
 from pocketdet.batches import Batches
 from pocketdet.config import Params
 from pocketdet.detector.spec import NetSpec
+from pocketdet.files import sha256
 from pocketdet.quiet import quiet
 from pocketdet.training.checkpoint import Checkpoint
 from pocketdet.training.schedule import Schedule, settings_for
@@ -86,7 +87,7 @@ def train(
     (report / "summary.json").write_text(
         json.dumps(
             {
-                "weights_sha256": spool.sha256(trained / "weights.safetensors"),
+                "weights_sha256": sha256(trained / "weights.safetensors"),
                 "steps": schedule.steps,
                 **{f"last_{k}": v for k, v in asdict(epochs[-1]).items()},
             },
@@ -107,9 +108,9 @@ def training_key(params: Params, spec: NetSpec, start: Path, shards_sha256: str)
     given = {
         "params": params.model_dump(mode="json", include={"seed", "augment", "train"}),
         "net": asdict(spec),
-        "pretrained": spool.sha256(earlier) if earlier.is_file() else "",
+        "pretrained": sha256(earlier) if earlier.is_file() else "",
         "shards": shards_sha256,
-        "code": [spool.sha256(source) for source in sources],
+        "code": [sha256(source) for source in sources],
         "libraries": {name: version(name) for name in LIBRARIES},
     }
     return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()

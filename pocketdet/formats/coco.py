@@ -66,12 +66,7 @@ def read(folder: Path, rules: ReadRules = USUAL) -> ReadResult:
     for name in names:
         reading.file(name, subset_of(name) if len(names) > 1 else "")
     negatives = source.negatives(reading.paths, f"record in {names[0]}", "leave out")
-    return ReadResult(
-        Dataset(tuple(reading.classes), (*reading.images, *negatives)),
-        tuple(source.findings),
-        (*reading.files, *(image.path for image in negatives)),
-        source.unread,
-    )
+    return source.result(reading.classes, reading.images, reading.files, negatives)
 
 
 def write(

@@ -15,6 +15,7 @@ any class; every other ignored box is written as DontCare, which loses its label
 
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from pocketdet.dataset import DONT_CARE, Box, Dataset, Image
@@ -59,7 +60,7 @@ def read(folder: Path, rules: ReadRules = USUAL) -> ReadResult:
     subsets = official_lists(source, "ImageSets")
     for label in labels:
         subset = subsets.pop(PurePosixPath(label).stem, "")
-        path, image = _image(source, label)
+        path, image = source.of_lines(label, ("label_2", "image_2"), ".png", partial(_box, source))
         if path is not None:
             used.append(path)
         if image is not None:
@@ -68,27 +69,7 @@ def read(folder: Path, rules: ReadRules = USUAL) -> ReadResult:
     negatives = source.negatives(used, EXPECTED, "refuse")
     source.refuse_ids("ImageSets", subsets, EXPECTED)
     classes = {box.label for image in images for box in image.boxes} - {DONT_CARE}
-    return ReadResult(
-        Dataset(tuple(sorted(classes)), (*images, *negatives)),
-        tuple(source.findings),
-        (*kept, *(image.path for image in negatives)),
-        source.unread,
-    )
-
-
-def _image(source: Source, label: str) -> tuple[str | None, Image | None]:
-    """The picture of a label file, and the image with its boxes; None where it was dropped."""
-    rows = source.rows(label)
-    text = source.text(rows)
-    lines = [(n, line) for n, line in enumerate((text or "").splitlines(), 1) if line.strip()]
-    path = source.picture_of(rows, ("label_2", "image_2"), ".png", len(lines))
-    if path is None or text is None:
-        return path, None
-    frame = source.frame(path, rows, "file", len(lines))
-    if frame is None:
-        return path, None
-    boxes = (_box(source, rows, f"line {n}", line, frame) for n, line in lines)
-    return path, Image(path, frame.upright_wh, tuple(filter(None, boxes)))
+    return source.result(sorted(classes), images, kept, negatives)
 
 
 def write(

@@ -5,17 +5,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 from PIL import Image as PIL
 
+from pocketdet.config import Orientation
 from pocketdet.errors import DatasetError
 from pocketdet.preprocess import DAMAGED, MAX_PIXELS
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 EXIF_ORIENTATION = 0x0112
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
-Orientation = Literal["upright", "stored"]
 
 
 @dataclass(frozen=True, slots=True)

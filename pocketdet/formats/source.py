@@ -1,18 +1,16 @@
 """A source while it is read: its files, its pictures, and what is found wrong."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-from pocketdet.dataset import Image
+from pocketdet.config import Orientation, Unannotated
+from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.errors import DatasetError
 from pocketdet.formats.files import read_text, walk
-from pocketdet.formats.pictures import Frame, Orientation, Pictures
-from pocketdet.formats.rows import Finding, Rows
-
-Unannotated = Literal["refuse", "negative", "leave out"]
+from pocketdet.formats.pictures import Frame, Pictures
+from pocketdet.formats.rows import Finding, ReadResult, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +119,48 @@ class Source:
         orientation = self.rules.orientation
         return rows.attempt(
             lambda: self.pictures.frame(path, orientation), record, "broken picture", boxes
+        )
+
+    def of_lines(
+        self,
+        label: str,
+        swap: tuple[str, str],
+        suffix: str,
+        box: Callable[[Rows, str, str, Frame], Box | None],
+    ) -> tuple[str | None, Image | None]:
+        """The picture of a text file, and the image with a box a line; None where it was dropped.
+
+        Args:
+            label: The file.
+            swap: See `Pictures.of_label`.
+            suffix: See `picture_of`.
+            box: Reads a line: the file's rows, the record ("line 3"), the line, the frame.
+        """
+        rows = self.rows(label)
+        text = self.text(rows)
+        lines = [(n, line) for n, line in enumerate((text or "").splitlines(), 1) if line.strip()]
+        path = self.picture_of(rows, swap, suffix, len(lines))
+        if path is None or text is None:
+            return path, None
+        frame = self.frame(path, rows, "file", len(lines))
+        if frame is None:
+            return path, None
+        boxes = (box(rows, f"line {n}", line, frame) for n, line in lines)
+        return path, Image(path, frame.upright_wh, tuple(filter(None, boxes)))
+
+    def result(
+        self,
+        classes: Iterable[str],
+        images: Sequence[Image],
+        files: Sequence[str],
+        negatives: Sequence[Image],
+    ) -> ReadResult:
+        """What was read: annotated images, each with its file, then those without annotation."""
+        return ReadResult(
+            Dataset(tuple(classes), (*images, *negatives)),
+            tuple(self.findings),
+            (*files, *(image.path for image in negatives)),
+            self.unread,
         )
 
     def negatives(self, used: Iterable[str], expected: str, own: Unannotated) -> list[Image]:

@@ -71,12 +71,7 @@ def read(folder: Path, rules: ReadRules = USUAL) -> ReadResult:
     negatives = source.negatives(used, EXPECTED, "refuse")
     source.refuse_ids("ImageSets/Main", subsets, EXPECTED)
     classes = {box.label for image in images for box in image.boxes} - {DONT_CARE}
-    return ReadResult(
-        Dataset(tuple(sorted(classes)), (*images, *negatives)),
-        tuple(source.findings),
-        (*kept, *(image.path for image in negatives)),
-        source.unread,
-    )
+    return source.result(sorted(classes), images, kept, negatives)
 
 
 def write(

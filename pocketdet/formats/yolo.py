@@ -14,6 +14,7 @@ are not written, and reported as lost unless `pocketdet.json` holds them.
 
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import yaml
@@ -48,8 +49,9 @@ def read(folder: Path, rules: ReadRules = USUAL) -> ReadResult:
     read_from: dict[str, str] = {}
     images: list[Image] = []
     used: list[str] = []
+    box = partial(_box, classes)
     for label in labels:
-        path, image = _image(source, label, classes)
+        path, image = source.of_lines(label, ("labels", "images"), ".jpg", box)
         if path is not None:
             used.append(path)
         if image is not None:
@@ -110,22 +112,7 @@ def _relative(box: Box, size_wh: tuple[int, int]) -> str:
     return " ".join(f"{value:.10g}" for value in values)
 
 
-def _image(source: Source, label: str, classes: tuple[str, ...]) -> tuple[str | None, Image | None]:
-    """The picture of a label file, and the image with its boxes; None where it was dropped."""
-    rows = source.rows(label)
-    text = source.text(rows)
-    lines = [(n, line) for n, line in enumerate((text or "").splitlines(), 1) if line.strip()]
-    path = source.picture_of(rows, ("labels", "images"), ".jpg", len(lines))
-    if path is None or text is None:
-        return path, None
-    frame = source.frame(path, rows, "file", len(lines))
-    if frame is None:
-        return path, None
-    boxes = (_box(rows, f"line {n}", line, classes, frame) for n, line in lines)
-    return path, Image(path, frame.upright_wh, tuple(filter(None, boxes)))
-
-
-def _box(rows: Rows, record: str, line: str, classes: tuple[str, ...], frame: Frame) -> Box | None:
+def _box(classes: tuple[str, ...], rows: Rows, record: str, line: str, frame: Frame) -> Box | None:
     words = line.split()
     values = [number(word) for word in words[1:]]
     if len(values) < 4 or len(values) == 5 or len(values) % 2:

@@ -113,7 +113,7 @@ def render(
         },
         mixed=len({row[2] for row in rows["definitions"][1:]} & {"visible", "full"}) > 1,
         large=sum(row[-1] in ("medium", "large") for row in rows["consistency"][1:]),
-        anchored=any(level.anchors_wh for level in found.spec.levels),
+        anchored=not found.spec.anchor_free,
         groups=len(groups),
         leaks=len(leaks),
         near_bits=near_bits,

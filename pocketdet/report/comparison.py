@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from pocketdet.dataset import ALL
+from pocketdet.params_file import leaves
 from pocketdet.report.embedded import Embedded, Room
 from pocketdet.report.facts import Row
 from pocketdet.report.page import MAX_PICTURE_BYTES
@@ -16,7 +18,6 @@ from pocketdet.report.paired import Difference, Run, verdict
 from pocketdet.report.row_charts import Whisker, whiskers
 from pocketdet.report.tables import Table, number, table
 from pocketdet.scoring.bootstrap import Interval, Intervals, Plan
-from pocketdet.scoring.curves import ALL
 from pocketdet.scoring.measures import MEASURES
 
 
@@ -168,7 +169,7 @@ def _params(old: Run, new: Run) -> Table | None:
     if not all(path.is_file() for path in paths):
         return None
     before, after = (
-        dict(_leaves("", yaml.safe_load(path.read_text(encoding="utf-8")))) for path in paths
+        dict(leaves("", yaml.safe_load(path.read_text(encoding="utf-8")))) for path in paths
     )
     rows = [
         (key, before.get(key, "–"), after.get(key, "–"))
@@ -176,14 +177,6 @@ def _params(old: Run, new: Run) -> Table | None:
         if before.get(key) != after.get(key)
     ]
     return Table(("Key", old.name, new.name), rows, ())
-
-
-def _leaves(prefix: str, value: object) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from _leaves(f"{prefix}.{key}" if prefix else str(key), inner)
-    else:
-        yield prefix, str(value)
 
 
 def _pairs(old: Run, new: Run) -> Iterator[Pair]:

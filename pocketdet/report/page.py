@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from pocketdet.dataset import ALL
 from pocketdet.report import score_charts, score_tables, tables
 from pocketdet.report.embedded import Room
 from pocketdet.report.facts import Facts, Row
 from pocketdet.report.tables import number
 from pocketdet.report.verdict import Verdict
-from pocketdet.scoring.curves import ALL
 
 MAX_PICTURE_BYTES = 9_000_000  # of the page's pictures together, as base64; the page stays < 15 MB
 SECTIONS = (

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pocketdet.scoring.curves import ALL
+from pocketdet.dataset import ALL
 from pocketdet.scoring.results import SubsetResult
 
 MAX_CLASSES = 6  # more lines than that are no picture; the table has them all

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from pocketdet.dataset import ALL
 from pocketdet.report.charts import Point, Series, lines
 from pocketdet.report.facts import Facts, Row
 from pocketdet.report.row_charts import Whisker, bars, whiskers
-from pocketdet.scoring.curves import ALL
 
 MAX_CLASSES = 5  # lines in a chart
 MAX_ROWS = 21  # of a chart of classes, that of all among them

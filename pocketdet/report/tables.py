@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pocketdet.dataset import ALL, SUBSETS
 from pocketdet.report.facts import Facts
-from pocketdet.scoring.curves import ALL
 
 ABSENT = "–"
 TOP_LAYERS = 10
@@ -88,9 +88,7 @@ def subsets(facts: Facts) -> Table | None:
             count(counted.get(name, {}).get("objects")),
             row["sha256"][:16],
         )
-        for name, row in sorted(
-            facts.subsets.items(), key=lambda item: ("train", "val", "test").index(item[0])
-        )
+        for name, row in sorted(facts.subsets.items(), key=lambda item: SUBSETS.index(item[0]))
     ]
     return Table(("Subset", "Pictures", "Objects", "sha256"), rows, (1, 2))
 
@@ -194,7 +192,11 @@ def design(facts: Facts) -> Table | None:
         return None
     net = facts.net
     w, h = net["input_wh"]
-    levels = ", ".join(f"{lv['stride']} ({len(lv['anchors_wh'])})" for lv in net["levels"])
+    shapes = [len(level["anchors_wh"]) for level in net["levels"]]
+    strides = ", ".join(
+        f"{level['stride']} ({n})" if n else f"{level['stride']}"
+        for level, n in zip(net["levels"], shapes, strict=True)
+    )
     recalls = facts.design["anchors"]["recall_by_iou"]
     rows = [
         (
@@ -206,7 +208,7 @@ def design(facts: Facts) -> Table | None:
         ("Input", f"{w} x {h} px", "", facts.resize),
         ("Neck and head", f"{net['neck_channels']} channels", "", ""),
         ("Blocks before each prediction", count(net["head_blocks"]), "", "depthwise-separable"),
-        ("Strides (anchors)", levels, "px", ""),
+        ("Strides (anchors)" if any(shapes) else "Strides", strides, "px", ""),
         *(
             (f"Boxes that meet an anchor at IoU {iou}", f"{recall:.1%}", "", "of training")
             for iou, recall in recalls.items()

@@ -21,9 +21,9 @@ from statistics import NormalDist
 
 import numpy as np
 
+from pocketdet.dataset import ALL
 from pocketdet.errors import DatasetError
 from pocketdet.scoring.columns import Bools, Floats, Ints
-from pocketdet.scoring.curves import ALL
 from pocketdet.scoring.operating_point import Tally
 from pocketdet.scoring.ranking import Ranking, rank
 from pocketdet.scoring.table import Table

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pocketdet.dataset import ALL
 from pocketdet.errors import DatasetError
 from pocketdet.scoring.columns import Bools, Floats, Ints
 from pocketdet.scoring.table import Table
 
 IOU_MIN = 0.5
-ALL = "(all)"
 COLUMNS = (
     "threshold",
     "precision",

@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
+from pocketdet.dataset import ALL
 from pocketdet.scoring import bootstrap, coco
-from pocketdet.scoring.curves import ALL
 from pocketdet.scoring.results import SubsetResult
 
 Of = Callable[[SubsetResult, str], float | None]

@@ -17,10 +17,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pocketdet.config import Operating
+from pocketdet.dataset import ALL
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.errors import DatasetError
 from pocketdet.scoring.columns import Bools, Floats, Ints
-from pocketdet.scoring.curves import ALL, IOU_MIN, Curve, curves
+from pocketdet.scoring.curves import IOU_MIN, Curve, curves
 from pocketdet.scoring.table import Table
 
 

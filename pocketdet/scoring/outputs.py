@@ -15,10 +15,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pocketdet.dataset import ALL
 from pocketdet.scoring import cases, coco, curves
 from pocketdet.scoring.bootstrap import NUMBERS, Interval
 from pocketdet.scoring.cases import Case
-from pocketdet.scoring.curves import ALL
 from pocketdet.scoring.measures import MEASURES
 from pocketdet.scoring.operating_point import Choice
 from pocketdet.scoring.results import Assessment, SubsetResult

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pocketdet.dataset import Dataset
+from pocketdet.dataset import ALL, Dataset
 from pocketdet.detector.decode import Detections, OperatingPoint
 from pocketdet.scoring import bootstrap, calibration, coco, columns, confusion, errors, table
 from pocketdet.scoring.bootstrap import Interval, Intervals, Plan
@@ -11,7 +11,7 @@ from pocketdet.scoring.calibration import Reliability
 from pocketdet.scoring.coco import Scores
 from pocketdet.scoring.columns import Floats, Ints
 from pocketdet.scoring.confusion import Confusion
-from pocketdet.scoring.curves import ALL, IOU_MIN, Curve, curves
+from pocketdet.scoring.curves import IOU_MIN, Curve, curves
 from pocketdet.scoring.errors import Anatomy
 from pocketdet.scoring.matching import Matches, match
 from pocketdet.scoring.operating_point import Tally, shown, tally

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 
 from pocketdet.boxes import areas
+from pocketdet.files import write_text
 from pocketdet.scoring import coco, detections, ground_truth, kitti, voc
 from pocketdet.scoring.columns import Found, Objects
-from pocketdet.writing import write_text
 
 Protocol = Literal["coco", "voc07", "voc10", "kitti"]
 Numbers = Mapping[str, float | None]

@@ -6,6 +6,7 @@ import numpy as np
 
 from pocketdet.batches import Batch
 from pocketdet.config import Train
+from pocketdet.dataset import PADDING
 from pocketdet.detector.inverted_residual import stage_of
 from pocketdet.detector.losses import Losses, Weights, detector_loss
 from pocketdet.detector.spec import NetSpec
@@ -142,7 +143,7 @@ class Learner:
 
 def trimmed(batch: Batch) -> Batch:
     """A batch without the columns of boxes that no picture uses: the assignment costs by them."""
-    used = max(1, int((batch.labels != -1).any(axis=0).nonzero()[0].max(initial=0)) + 1)
+    used = max(1, int((batch.labels != PADDING).any(axis=0).nonzero()[0].max(initial=0)) + 1)
     return Batch(
         batch.images, batch.boxes_xyxy[:, :used], batch.labels[:, :used], batch.ignore[:, :used]
     )

@@ -17,14 +17,15 @@ pytestmark = [
 
 RECORDING_PACKAGE = """\
     from pathlib import Path
-    from tasks import params, spool, tracking
+    from pocketdet.files import sha256
+    from tasks import params, tracking
 
     for folder in ("bundle", "page"):
         Path(folder).mkdir()
     Path("bundle/toy.zip").write_text(Path("scores/metrics.json").read_text())
     Path("page/index.html").write_text("<p>" + Path("scores/metrics.json").read_text())
     tracking.record_result(
-        spool.sha256(Path("trained/weights.safetensors")), params.load(), {"test": "0" * 64},
+        sha256(Path("trained/weights.safetensors")), params.load(), {"test": "0" * 64},
         {"test/AP": 0.5}, {"bundle": Path("bundle"), "report": Path("page")},
     )
 """

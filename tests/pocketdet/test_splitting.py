@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.dataset import SUBSETS, Box, Dataset, Image
 from pocketdet.errors import DatasetError
-from pocketdet.splitting import NAMES, assign, digest, group_rows, leaks, refuse_leaks
+from pocketdet.splitting import assign, digest, group_rows, leaks, refuse_leaks
 
 SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}
 PERSON = Box("person", (0, 0, 9, 9))
@@ -38,7 +38,7 @@ def places(subsets):
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_every_picture_is_in_one_subset_and_none_is_empty(count, seed):
     subsets = split(dataset(count), seed=seed)
-    assert tuple(subsets) == NAMES
+    assert tuple(subsets) == SUBSETS
     assert all(paths == sorted(paths) and paths for paths in subsets.values())
     assert sorted(places(subsets)) == [image.path for image in dataset(count)]
     assert sum(map(len, subsets.values())) == count
@@ -89,7 +89,7 @@ def test_another_salt_is_another_split_and_zero_is_none():
 
 
 def test_leaks_name_their_pairs_and_the_remedy():
-    data = dataset(30, subset=lambda n: NAMES[n % 3])
+    data = dataset(30, subset=lambda n: SUBSETS[n % 3])
     groups = [[0, 3], [1, 5, 4]] + [[i] for i in range(6, 30)] + [[2]]
     subset_of = places(split(data, groups))
     found = leaks(data, groups, subset_of)
@@ -140,9 +140,9 @@ def test_groups_stay_together(numbers):
 
 
 def test_official_lists_win():
-    data = dataset(30, subset=lambda n: NAMES[n % 3])
+    data = dataset(30, subset=lambda n: SUBSETS[n % 3])
     where = places(split(data, groups=[list(range(30))]))
-    assert [where[image.path] for image in data] == [NAMES[n % 3] for n in range(30)]
+    assert [where[image.path] for image in data] == [SUBSETS[n % 3] for n in range(30)]
     assert places(split(data, official=False)) != where
 
 
@@ -166,7 +166,7 @@ def test_a_list_of_another_name_is_an_error():
 
 def test_lists_that_leave_a_subset_empty_are_an_error():
     with pytest.raises(DatasetError, match=r"no pictures for test .*split\.official"):
-        split(dataset(30, subset=lambda n: NAMES[n % 2]))
+        split(dataset(30, subset=lambda n: SUBSETS[n % 2]))
 
 
 def test_too_few_pictures_are_an_error():
@@ -180,7 +180,7 @@ def test_too_few_pictures_are_an_error():
 def test_a_rare_class_is_in_every_subset_if_it_can_be(seed):
     data = dataset(100, boxes=lambda n: (PERSON, BICYCLE) if n % 33 == 0 else (PERSON,))
     where = places(split(data, seed=seed))
-    assert {where[f"a/{n:04d}.jpg"] for n in range(0, 100, 33)} == set(NAMES)
+    assert {where[f"a/{n:04d}.jpg"] for n in range(0, 100, 33)} == set(SUBSETS)
 
 
 @pytest.mark.parametrize("seed", range(8))

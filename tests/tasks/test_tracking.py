@@ -15,6 +15,7 @@ from conftest import REPOSITORY, environment
 from PIL import Image as PIL
 from servers import background, free_port, wait_for
 
+from pocketdet.files import sha256
 from tasks import params as params_file
 from tasks import spool, tags, tracking
 from tasks.store import Store, TrackingError, probe, tracking_uri
@@ -65,7 +66,7 @@ def train(key=KEY, weights="weights", epochs=(1, 2, 3)):
 
 def result(ap=0.5, params=PARAMS, **tags):
     tracking.record_result(
-        spool.sha256(Path("weights")),
+        sha256(Path("weights")),
         params,
         INPUTS,
         {"test/AP": ap},

@@ -3,11 +3,10 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from pocketdet.dataset import Dataset
+from pocketdet.dataset import ALL, Dataset
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.errors import DatasetError
 from pocketdet.scoring import bootstrap, coco, columns, operating_point, ranking, table
-from pocketdet.scoring.curves import ALL
 
 PLAN = bootstrap.Plan(resamples=200, level=0.95, seed=3)
 

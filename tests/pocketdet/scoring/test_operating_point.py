@@ -2,12 +2,11 @@ import numpy as np
 import pytest
 from scored import choose, operating
 
-from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.dataset import ALL, Box, Dataset, Image
 from pocketdet.detector.decode import Detections, OperatingPoint
 from pocketdet.errors import DatasetError
 from pocketdet.scoring import operating_point as op
 from pocketdet.scoring import results
-from pocketdet.scoring.curves import ALL
 
 OBJECT = (0.0, 0.0, 10.0, 10.0)
 ELSEWHERE = (50.0, 50.0, 60.0, 60.0)

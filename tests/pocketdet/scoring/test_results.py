@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 from scored import choose, score
 
-from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.dataset import ALL, Box, Dataset, Image
 from pocketdet.detector.decode import Detections
 from pocketdet.scoring import results
 from pocketdet.scoring.bootstrap import Plan
-from pocketdet.scoring.curves import ALL
 from pocketdet.slices import parse
 
 OBJECT, AWAY = (10.0, 10.0, 50.0, 90.0), (100.0, 10.0, 140.0, 90.0)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.account import PICTURE_BYTES, Account
+from flows.run_account import PICTURE_BYTES, RunAccount
 from flows.walk import Outcome
+from pocketdet.files import sha256
 from tasks import spool
 
 PIPELINE = """\
@@ -18,7 +19,7 @@ stages:
 
 
 @pytest.fixture
-def account(tmp_path, monkeypatch) -> Account:
+def account(tmp_path, monkeypatch) -> RunAccount:
     monkeypatch.delenv("POCKETDET_STATE", raising=False)
     for name, text in {
         "dvc.yaml": PIPELINE,
@@ -31,7 +32,7 @@ def account(tmp_path, monkeypatch) -> Account:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     outcomes = (Outcome("train", "Cached", 0.04), Outcome("package", "Ran", 12.34))
-    return Account(tmp_path, tmp_path, outcomes)
+    return RunAccount(tmp_path, tmp_path, outcomes)
 
 
 def test_table_and_summary(account):
@@ -41,7 +42,7 @@ def test_table_and_summary(account):
 
 
 def test_links_to_report_bundle_and_mlflow(account, tmp_path):
-    digest = spool.sha256(tmp_path / "page/index.html")
+    digest = sha256(tmp_path / "page/index.html")
     link = spool.RunLink("http://tracker:5000/", "7", "abc", {"report/index.html": digest})
     path = tmp_path / ".pocketdet/runs/key.json"
     path.parent.mkdir(parents=True)

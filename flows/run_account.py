@@ -12,7 +12,7 @@ PICTURE_BYTES = 400_000  # of one that travels inside the artifact
 
 
 @dataclass(frozen=True)
-class Account:
+class RunAccount:
     """A run's outcomes and where its results are.
 
     Attributes:
