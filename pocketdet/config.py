@@ -301,6 +301,8 @@ class Convert(Section):
     def _each_once(self) -> Self:
         if len(set(self.variants)) < len(self.variants):
             raise ValueError("variants: each name once")
+        if "int8" not in self.variants:
+            raise ValueError("variants: int8 must be among them, as the budget is about it")
         return self
 
 

@@ -45,6 +45,7 @@ def test_every_key_of_params_states_what_it_is():
         ("design.input_wh", [200, 160], ["design", "[200, 160]", "multiples of 32"]),
         ("split.train", 0.9, ["split", "must be 1"]),
         ("validate.mapping", {"dog": "cat"}, ["mapping.dog", "'cat'", "person"]),
+        ("convert.variants", ["fp32"], ["convert", "int8 must be among them"]),
         ("package.name", "../x", ["package.name", "'../x'", "pattern"]),
     ],
 )
