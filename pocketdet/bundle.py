@@ -19,7 +19,7 @@ import hashlib
 import json
 import stat
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -29,7 +29,9 @@ from pocketdet.errors import BundleError
 MANIFEST = "manifest.json"
 FORMAT = 1
 REQUIRED = ("arch.json", "contract.json", "labels.txt", "params.json", "stats.json")
-MAX_BYTES = 1 << 30  # a phone bundle is a few MB; far more is an accident or an attack
+MAX_BYTES = (
+    1 << 30
+)  # a phone bundle has some 60 MB with all its files; far more is an accident or an attack
 MAX_FILES = 10_000
 MAX_JSON = 50_000_000  # bytes; stats.json with thousands of classes has a few million
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
@@ -50,6 +52,18 @@ class Bundle:
     def json(self, name: str) -> Any:
         """A JSON file's value."""
         return loads(self.files[name])
+
+    def model(self, files: Collection[str]) -> str:
+        """The one of the model files that an app runs.
+
+        Raises:
+            BundleError: params.json names none of them.
+        """
+        params = self.json("params.json")
+        model = params.get("model") if isinstance(params, dict) else None
+        if model not in files:
+            raise BundleError(f"{self.name}: params.json names {model!r}, which is no model of it")
+        return str(model)
 
     def unpack(self, folder: Path) -> None:
         """Write all files into an existing folder; names were checked when it was opened."""
@@ -146,7 +160,7 @@ def _read_zip(archive: Path) -> dict[str, bytes]:
                 if name in files or top != entries[0].filename.partition("/")[0]:
                     raise BundleError(f"{archive}: {entry.filename!r} is there twice or elsewhere")
                 files[name] = _unpack(archive, zipped, entry, name)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError) as error:
         raise BundleError(f"{archive}: not a whole zip file ({error}); copy it again") from error
     return files
 

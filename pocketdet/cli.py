@@ -16,7 +16,7 @@ from pocketdet.config import FormatName
 from pocketdet.errors import ParamsError, PocketdetError
 
 app = typer.Typer(
-    help=__doc__ + "\n\nWhich architecture, what weights, what deployment parameters does a "
+    help="Which architecture, what weights, what deployment parameters does a "
     "detector need to run on this phone? Exit status: 0 done, 1 failed, 2 wrong usage or params.",
     no_args_is_help=True,
     add_completion=False,
@@ -96,11 +96,12 @@ def import_(
     try:
         project.output(here, "dvc", "add", "--quiet", str(added.folder))
         rules = importing.add_to_params(here / "params.yaml", name, format, wanted, others)
-    except PocketdetError:
-        shutil.rmtree(added.folder)  # nothing half-imported is left
-        added.folder.with_name(f"{name}.dvc").unlink(missing_ok=True)
+    except BaseException:  # Ctrl-C too
+        if added.copied:  # nothing half-imported is left, and nothing goes that was there before
+            shutil.rmtree(added.folder)
+            added.folder.with_name(f"{name}.dvc").unlink(missing_ok=True)
         raise
-    out = Console()
+    out = Console(markup=False)  # names come from outside
     out.print(f"{added.images} pictures and {added.boxes} boxes of {name!r} are in {added.folder}")
     for label, count in sorted(added.labels.items(), key=lambda pair: -pair[1]):
         out.print(f"  {label}: {count}")
@@ -145,7 +146,7 @@ def detect(
     if not sources:
         raise typer.BadParameter("name photos, videos or folders, or a --camera")
     found = detection.run(sources, bundle, out, Console(stderr=True).print, every, frames)
-    Console().print(f"{found} detections in {len(sources)} inputs; see {out}")
+    Console(markup=False).print(f"{found} detections; see {out}", soft_wrap=True)
 
 
 @app.command()
@@ -327,3 +328,8 @@ def main() -> None:
             f"pocketdet: {error}", style="red", markup=False, highlight=False
         )
         sys.exit(2 if isinstance(error, ParamsError) else 1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.stderr.write(f"pocketdet: {error.filename}: {error.strerror}\n")
+        sys.exit(1)

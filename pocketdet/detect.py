@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pocketdet import bundle as bundles
 from pocketdet import footage
 from pocketdet.detector.decode import Detections
-from pocketdet.errors import BundleError, DatasetError
+from pocketdet.errors import DatasetError
 from pocketdet.exporting.contract import Contract
 from pocketdet.inference import find
 from pocketdet.preprocess import load_rgb
@@ -72,15 +72,19 @@ def run(
         DatasetError: A photo is missing or broken, or there is none.
     """
     photos = listed(images)
+    kept = {photo.resolve() for photo in photos if isinstance(photo, Path)}
+    for name in output_names(photos):
+        if (out / name).resolve() in kept:
+            raise DatasetError(
+                f"{out / name}: the annotated picture would replace a photo; choose another --out"
+            )
     opened = bundles.open(bundle)
     out.mkdir(parents=True, exist_ok=True)
     rows = []
     with TemporaryDirectory(prefix="pocketdet-") as folder:
         opened.unpack(Path(folder))
         contract = Contract.load(Path(folder) / "contract.json")
-        model = str(opened.json("params.json")["model"])
-        if model not in {variant.file for variant in contract.variants}:
-            raise BundleError(f"{bundle}: params.json names {model!r}, which is no model of it")
+        model = opened.model({variant.file for variant in contract.variants})
         runtime = open_runtime(Path(folder) / model, contract.net)
         for done, shot in enumerate(shots(photos, every, most), start=1):
             rgb = shot.rgb

@@ -43,13 +43,15 @@ def evaluate(
         name: project.option(here, "evaluate", name)
         for name in ("raw", "dataset", "subsets", "design", "trained", "point")
     }
-    members = paths["subsets"] / f"{subset}.txt"
-    if not members.is_file():
-        known = ", ".join(sorted(path.stem for path in paths["subsets"].glob("*.txt")))
+    known = sorted(path.stem for path in paths["subsets"].glob("*.txt"))
+    if not known:
+        raise project.ProjectError(f"no subsets in {paths['subsets']} yet; run: dvc repro")
+    if subset not in known:
         raise typer.BadParameter(
-            f"no subset {subset!r} in {paths['subsets']}; there is {known or 'none yet'}",
+            f"no subset {subset!r} in {paths['subsets']}; there is {', '.join(known)}",
             param_hint="--subset",
         )
+    members = paths["subsets"] / f"{subset}.txt"
     section, seed = project.section(here, "evaluate", Evaluate), project.value(here, "seed")
     opened: AbstractContextManager[Subject]
     if bundle:
@@ -59,7 +61,7 @@ def evaluate(
     else:
         trained = weights or paths["trained"] / "weights.safetensors"
         opened = nullcontext(subjects.of_weights(trained, paths["design"], paths["point"]))
-    log, out = Console(stderr=True), Console()
+    log, out = Console(stderr=True, markup=False), Console()
     with opened as net:
         everything = Dataset.load(paths["dataset"] / "dataset.json")
         result, assessed = subjects.score(

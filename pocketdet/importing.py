@@ -26,6 +26,7 @@ class Imported:
 
     Attributes:
         folder: Where it lies now.
+        copied: Whether this import put it there; False if it was there already.
         images: Number of pictures.
         boxes: Number of boxes, ignored ones included.
         labels: Boxes per annotated name.
@@ -33,6 +34,7 @@ class Imported:
     """
 
     folder: Path
+    copied: bool
     images: int
     boxes: int
     labels: dict[str, int]
@@ -59,6 +61,8 @@ def import_source(source: Path, format_name: FormatName, name: str, raw: Path) -
         raise DatasetError(
             f"source name {name!r}: expected letters, digits, '_' and '-', without a space"
         )
+    if raw.resolve().is_relative_to(source.resolve()):
+        raise DatasetError(f"{source}: holds the project's own sources; name a folder of photos")
     target = raw / name
     present = target.exists()
     taken = target.with_name(f"{name}.dvc").exists()
@@ -72,7 +76,7 @@ def import_source(source: Path, format_name: FormatName, name: str, raw: Path) -
     labels = Counter(box.label for image in result.dataset for box in image.boxes)
     del labels[DONT_CARE]
     boxes = sum(len(image.boxes) for image in result.dataset)
-    return Imported(target, len(result.dataset), boxes, dict(labels), result.findings)
+    return Imported(target, not present, len(result.dataset), boxes, dict(labels), result.findings)
 
 
 def _same_files(source: Path, target: Path) -> bool:

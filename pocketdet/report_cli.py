@@ -103,9 +103,12 @@ def _run(name: str) -> Iterator[Path]:
             (target / "reports").mkdir(exist_ok=True)
             try:
                 project.output(here, "dvc", *words)
-            except project.ProjectError:
+            except project.ProjectError as error:
                 if stage in NEEDED:
-                    raise
+                    raise project.ProjectError(
+                        f"{name}: {source} of this revision is not in DVC's cache; a run is kept "
+                        "by committing dvc.lock after it, and fetched by dvc pull"
+                    ) from error
         params = subprocess.run(
             ["git", "show", f"{revision}:params.yaml"], cwd=here, capture_output=True, check=False
         )

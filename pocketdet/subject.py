@@ -11,7 +11,7 @@ from pocketdet.config import Evaluate
 from pocketdet.dataset import Dataset
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import NetSpec
-from pocketdet.errors import BundleError, DatasetError, PocketdetError
+from pocketdet.errors import DatasetError, PocketdetError
 from pocketdet.evaluation import Evaluator, expressions
 from pocketdet.exporting.contract import Contract
 from pocketdet.preprocess import Preprocessing
@@ -94,9 +94,7 @@ def of_bundle(bundle: Path) -> Iterator[Subject]:
     with TemporaryDirectory(prefix="pocketdet-") as folder:
         opened.unpack(Path(folder))
         contract = Contract.load(Path(folder) / CONTRACT)
-        model = str(opened.json("params.json")["model"])
-        if model not in {variant.file for variant in contract.variants}:
-            raise BundleError(f"{bundle}: params.json names {model!r}, which is no model of it")
+        model = opened.model({variant.file for variant in contract.variants})
         yield _by_contract(f"{model} of {bundle}", Path(folder) / model, contract)
 
 

@@ -46,7 +46,7 @@ def links(opened: Bundle, project: Path) -> Iterator[Link]:
         (
             "git is not there"
             if commit is None
-            else commit or "no commit's dvc.lock names this bundle"
+            else commit or "no commit's dvc.lock names this bundle; commit dvc.lock after a run"
         ),
     )
     subsets = _outputs(project).get("subsets")

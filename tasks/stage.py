@@ -8,6 +8,9 @@ A stage is a function whose parameters are named like the options of its command
     if __name__ == "__main__":
         validate()
 
+A new stage is such a file, its entry in dvc.yaml after the stages that it needs, its section in
+`pocketdet.config` (a class and a field of `Params`) and in params.yaml; then `make deps`.
+
 Outputs are handed over as paths that do not exist yet, beside the final ones; they are renamed
 when the function has returned, so that a killed stage leaves the old output or none.
 """

@@ -47,6 +47,19 @@ def test_typo_in_params(project):
     refused(project, *validate(project), says=["params.yaml", "train.epoch", "unknown"], status=2)
 
 
+def test_refused_import_leaves_what_was_there(project, raw):
+    shutil.copytree(raw / "street_voc", raw / "mine")
+    words = ["import", "data/raw/mine", "--format", "voc", "--name", "mine"]
+    says = ["params.yaml: not changed"]
+    refused(project, "pocketdet", *words, "--classes", "person,person", says=says, status=2)
+    assert (raw / "mine/Annotations").is_dir()
+
+
+def test_import_of_the_project_itself(project):
+    words = ["import", ".", "--format", "voc", "--name", "mine"]
+    refused(project, "pocketdet", *words, says=["the project's own sources"])
+
+
 def test_missing_image(project, raw):
     picture = sorted((raw / "street_voc/JPEGImages").iterdir())[0]
     picture.unlink()

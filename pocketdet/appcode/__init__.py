@@ -62,7 +62,7 @@ def _values(contract: Contract) -> dict[str, str]:
         "NMS_IOU": f"{float(point.nms_iou)!r}f",
         "NMS_IOU_DOUBLE": f"{float(point.nms_iou)!r}",
         "MAX_DETECTIONS": str(point.max_detections),
-        "LETTERBOX": "true" if rule.resize == "letterbox" else "false",
+        "LETTERBOX": {"stretch": "false", "letterbox": "true"}[rule.resize],
         "CORNERS": "true" if rule.interpolation == "mediapipe" else "false",
         "FILL": str(FILL[0]),
         "VISION_OPTION": RESIZE[rule.resize][1],

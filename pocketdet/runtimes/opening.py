@@ -1,4 +1,7 @@
-"""The one table of what runs which kind of file."""
+"""The one table of what runs which kind of file.
+
+Who writes such a file, and what it is called: `pocketdet.exporting.variants`.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

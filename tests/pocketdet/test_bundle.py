@@ -1,3 +1,4 @@
+import contextlib
 import shutil
 import stat
 import zipfile
@@ -105,6 +106,24 @@ def test_cut_zip_and_other_files_are_refused(written, tmp_path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(BundleError, match=r"manifest\.json is missing"):
         bundle.open(tmp_path / "empty")
+
+
+def test_flipped_bits_at_a_zips_end_change_no_content_unseen(written) -> None:
+    folder, archive = written
+    whole = archive.read_bytes()
+    for place in range(1, 23):  # the record that says where the directory is
+        flipped = bytearray(whole)
+        flipped[-place] ^= 64
+        archive.write_bytes(flipped)
+        with contextlib.suppress(BundleError):  # the length of a comment may change
+            assert bundle.open(archive).files == bundle.open(folder).files
+
+
+@pytest.mark.parametrize("params", [[], {}, {"model": "../x"}])
+def test_parameters_that_name_no_model_are_refused(params) -> None:
+    opened = bundle.Bundle("x", {"params.json": bundle.dump(params)})
+    with pytest.raises(BundleError, match="which is no model of it"):
+        opened.model({"int8.tflite"})
 
 
 def test_missing_and_additional_files_are_named(written) -> None:

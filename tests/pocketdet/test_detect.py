@@ -53,6 +53,15 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
+def test_photos_are_never_overwritten(packed, photos) -> None:
+    (photos / "a.JPG").rename(photos / "a.jpg")
+    before = (photos / "a.jpg").read_bytes()
+    with pytest.raises(DatasetError, match=r"a\.jpg: the annotated picture would replace a photo"):
+        detect.run([photos], packed[1], photos)
+    assert (photos / "a.jpg").read_bytes() == before
+    assert not (photos / "detections.json").exists()
+
+
 def test_writes_pictures_and_boxes_in_the_photos_pixels(packed, photos, tmp_path) -> None:
     out = tmp_path / "new/out"
     count = detect.run([photos, photos / "more/a.png"], packed[1], out)
