@@ -29,6 +29,7 @@ from flows import dag, workspace
 from flows.run_account import RunAccount
 from flows.walk import walk
 from pocketdet.errors import ParamsError, PocketdetError
+from tasks import params
 
 ROOT = Path(__file__).resolve().parents[1]  # of the project that this flow belongs to
 Override = Annotated[str, Field(pattern=r"^\s*[a-z_0-9]+(\.\w+)*\s*=.+$")]
@@ -70,6 +71,7 @@ def pipeline(overrides: list[Override] = [], stages: list[StageName] = []) -> St
         if overrides:
             account = run_in_clone(origin, overrides, stages)
         else:
+            params.load(origin / "params.yaml")  # a typo that DVC passes over
             account = RunAccount(origin, origin, tuple(walk(origin, stages)))
     except PocketdetError as error:  # meant for the user: no traceback
         return Failed(message=str(error), data=error)
@@ -133,6 +135,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--stage", action="append", default=[], metavar="NAME")
     given = parser.parse_args(arguments)
+    try:
+        if not given.set:  # those are checked in the clone
+            params.load()  # here too, as Prefect takes long to start
+    except ParamsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     state = pipeline(given.set, given.stage, return_state=True)
     result = state.result(raise_on_failure=False)
     if isinstance(result, RunAccount):

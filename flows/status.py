@@ -3,6 +3,7 @@
 python -m flows.status
 """
 
+import sys
 from pathlib import Path
 
 import networkx
@@ -11,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pocketdet import project
+from pocketdet.errors import ParamsError
+from tasks import params
 
 
 def stages(repo: Repo) -> list[tuple[str, str]]:
@@ -53,8 +56,13 @@ def _flat(state: str | dict[str, str]) -> str:
     return ", ".join(f"{key} {value}" for key, value in state.items())
 
 
-def main() -> None:
-    """Print the table."""
+def main() -> int:
+    """Print the table; exit status 2 if params.yaml is wrong, which DVC alone would not say."""
+    try:
+        params.load()
+    except ParamsError as error:
+        sys.stderr.write(f"status: {error}\n")
+        return 2
     table = Table("stage", "state")
     with Repo(".") as repo:
         rows = stages(repo)
@@ -69,7 +77,8 @@ def main() -> None:
     }
     for name, path in places.items():
         out.print(f"{name}: {path if path.exists() else 'not made yet: dvc repro'}", soft_wrap=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from flows import dag
+from pocketdet import params_file
 from pocketdet.errors import ParamsError, PocketdetError
 from tasks import params, spool, store
 
@@ -129,6 +130,7 @@ def edit(path: Path, overrides: Sequence[str]) -> None:
     Raises:
         ParamsError: Not of that form, or of a section that does not exist.
     """
+    params_file.read(path)  # for its messages
     writer = YAML()
     writer.preserve_quotes = True
     writer.width = 4096

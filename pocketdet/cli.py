@@ -87,9 +87,10 @@ def import_(
     It is copied into data/raw, versioned by DVC and named in params.yaml. The first source of your
     own takes the place of the built-in sample.
     """
-    from pocketdet import importing, policy
+    from pocketdet import importing, params_file, policy
 
     here = project.root()
+    params_file.read(here / "params.yaml")  # before anything is copied
     raw = project.option(here, "validate", "raw")
     wanted = [label.strip() for label in classes.split(",") if label.strip()]
     added = importing.import_source(source, format, name, raw)

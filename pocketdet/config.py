@@ -10,7 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, m
 
 from pocketdet.detector.backbones import BACKBONES
 from pocketdet.detector.spec import Head
+from pocketdet.errors import ParamsError
 from pocketdet.preprocess import Interpolation, Resize
+from pocketdet.slices import parse
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -39,9 +41,9 @@ def _pattern(text: str) -> str:
 
 
 class Section(BaseModel):
-    """A part of params.yaml: unknown keys are refused, values never change."""
+    """A part of params.yaml: unknown keys are refused, values never change, numbers are finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Sample(Section):
@@ -180,11 +182,14 @@ def _known_backbone(name: str) -> str:
     return name
 
 
+Side = Annotated[int, Field(ge=32, le=4096, strict=True)]
+
+
 class Design(Section):
     """The net and the device that it is for."""
 
     device: Name
-    input_wh: tuple[Count, Count]
+    input_wh: tuple[Side, Side]
     resize: Resize
     interpolation: Interpolation
     backbone: Annotated[str, AfterValidator(_known_backbone)]
@@ -238,11 +243,11 @@ class Augment(Section):
 class Train(Section):
     """Schedule, optimiser and losses."""
 
-    batch: Count
+    batch: Annotated[int, Field(ge=1, le=1024, strict=True)]
     balance: Balance
     frozen_epochs: Natural
     epochs: Count
-    learning_rate: Positive
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
     backbone_factor: Share
     frozen_stages: Natural
     weight_decay: Annotated[float, Field(ge=0)]
@@ -256,6 +261,12 @@ class Train(Section):
     checkpoint_every: Count
     validate_every: Count
     validate_images: Count
+
+    @model_validator(mode="after")
+    def _frozen_is_a_part(self) -> Self:
+        if self.frozen_epochs > self.epochs:
+            raise ValueError(f"frozen_epochs: {self.frozen_epochs} of {self.epochs} epochs")
+        return self
 
 
 Detected = Annotated[int, Field(ge=1, le=1000, strict=True)]
@@ -276,6 +287,22 @@ class Operating(Section):
             raise ValueError(f"target: a precision of {self.target:g}, must be at most 1")
         return self
 
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for name in ("nms_iou", "max_detections"):
+            tried = getattr(self, name)
+            if len(set(tried)) < len(tried):
+                raise ValueError(f"{name}: {list(tried)}, each value once")
+        return self
+
+
+def _slices(named: dict[str, str]) -> dict[str, str]:
+    try:
+        parse(named)
+    except ParamsError as error:
+        raise ValueError(str(error).removeprefix("params.yaml: evaluate.slices.")) from None
+    return named
+
 
 class Evaluate(Section):
     """Scoring, its uncertainty and the operating point."""
@@ -284,7 +311,7 @@ class Evaluate(Section):
     nms_iou: Share
     max_detections: Detected
     resamples: Annotated[int, Field(ge=0, le=100_000, strict=True)]
-    slices: dict[Name, str]
+    slices: Annotated[dict[Name, str], AfterValidator(_slices)]
     operating_point: Operating
     pictures: Natural
 
@@ -333,7 +360,7 @@ class Package(Section):
 class Params(Section):
     """The whole of params.yaml."""
 
-    seed: Natural
+    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)]
     sample: Sample
     validate_: Annotated[Validate, Field(alias="validate")]
     split: Split

@@ -13,6 +13,25 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
+def read(path: Path) -> dict[str, Any]:
+    """All sections, unchecked.
+
+    Raises:
+        ParamsError: The file is missing, is not YAML, or holds no sections.
+    """
+    import yaml
+
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: not found; run from the project's folder") from None
+    except (yaml.YAMLError, ValueError) as error:  # bytes that are not UTF-8, 2026-99-99
+        raise ParamsError(f"{path}: not YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ParamsError(f"{path}: expected sections like 'train:', found {type(raw).__name__}")
+    return raw
+
+
 def edit(path: Path, change: Callable[[Any], None], what: str) -> Params:
     """Change the file.
 
@@ -25,11 +44,12 @@ def edit(path: Path, change: Callable[[Any], None], what: str) -> Params:
         All sections as they are now.
 
     Raises:
-        ParamsError: The result would break a rule; the file stays as it was.
+        ParamsError: The file is broken, or the result would break a rule; it stays as it was.
     """
     from pydantic import ValidationError
     from ruamel.yaml import YAML
 
+    read(path)  # for its messages
     yaml = YAML()
     yaml.width = 4096
     yaml.preserve_quotes = True

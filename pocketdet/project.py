@@ -62,17 +62,21 @@ def _path(names: dict[str, Any], dotted: str) -> str:
 
 
 def value(project: Path, section: str) -> Any:
-    """What params.yaml holds under a name, unchecked."""
-    import yaml
+    """What params.yaml holds under a name, unchecked.
 
-    return yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8")).get(section)
+    Raises:
+        ParamsError: The file is broken.
+    """
+    from pocketdet.params_file import read
+
+    return read(project / "params.yaml").get(section)
 
 
 def section(project: Path, name: str, kind: type[Checked]) -> Checked:
     """A section of params.yaml, checked.
 
     Raises:
-        ParamsError: It breaks a rule.
+        ParamsError: The file is broken, or the section breaks a rule.
     """
     from pydantic import ValidationError
 
@@ -107,7 +111,8 @@ def output(project: Path, module: str, *arguments: str) -> str:
         text=True,
     )
     if done.returncode:
-        raise ProjectError(f"{module} {' '.join(arguments)}: {done.stderr.strip()}")
+        said = done.stderr.strip() or done.stdout.strip() or f"exit status {done.returncode}"
+        raise ProjectError(f"{module} {' '.join(arguments)}: {said}")
     return done.stdout
 
 

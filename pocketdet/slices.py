@@ -94,7 +94,12 @@ class Expression:
             hint = f"; did you mean {near[0]}?" if near else f", expected {', '.join(known)}"
             self._refuse(f"unknown attribute {unknown!r}{hint}")
         empty = {n: np.empty(0, np.str_) if n in TEXTS else np.empty(0) for n in known}
-        self.truth(empty, 0)
+        try:
+            self.truth(empty, 0)
+        except OverflowError:
+            self._refuse("a number is too large")
+        except RecursionError:
+            self._refuse("nested too deeply")
 
     def truth(self, columns: Mapping[str, Column], n: int) -> Truth:
         """What of N rows is in the slice.

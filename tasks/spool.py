@@ -17,10 +17,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pydantic import TypeAdapter, ValidationError
+
+from pocketdet.errors import PocketdetError
 from pocketdet.files import sha256
 
 Kind = Literal["training", "result"]
 Epoch = tuple[int, int, dict[str, float]]  # epoch, milliseconds since 1970, metrics
+
+
+class SpoolError(PocketdetError):
+    """A record that cannot be read back."""
 
 
 def root() -> Path:
@@ -180,8 +187,21 @@ def run_of(file: Path, project: Path | None = None) -> RunLink | None:
 
 
 def load(folder: Path) -> Record:
-    """Read a record back."""
-    return Record(**json.loads((folder / "record.json").read_text(encoding="utf-8")))
+    """Read a record back.
+
+    Raises:
+        SpoolError: It is broken.
+    """
+    path = folder / "record.json"
+    try:
+        return TypeAdapter(Record).validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = ": ".join([*map(str, first["loc"]), first["msg"]])
+        raise SpoolError(
+            f"{path}: broken record ({why}); move the folder {folder} out of the spool, and the "
+            "others can be uploaded"
+        ) from error
 
 
 def waiting() -> list[Record]:

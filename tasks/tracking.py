@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pocketdet.config import Params
+from pocketdet.errors import PocketdetError
 from pocketdet.files import sha256
 from tasks import spool
 from tasks.params import flatten
@@ -144,6 +145,7 @@ def sync() -> None:
 
     Raises:
         TrackingError: The store is not reachable; what is not uploaded stays.
+        SpoolError: A record is broken; nothing is uploaded.
     """
     records = spool.waiting()
     done = [record for record in records if record.kind == "result" or record.ended()]
@@ -182,6 +184,6 @@ if __name__ == "__main__":
         sys.exit(2)
     try:
         sync()
-    except TrackingError as error:
+    except PocketdetError as error:
         sys.stderr.write(f"MLflow: {error}\n")
         sys.exit(1)

@@ -32,17 +32,21 @@ def read(path: Path) -> dict[str, npt.NDArray[np.float32]]:
     """Arrays by path.
 
     Raises:
-        WeightsError: The file is missing or no whole safetensors file.
+        WeightsError: The file is missing, no whole safetensors file, or holds NaN or infinity.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
-        return dict(load_file(path))
+        arrays = dict(load_file(path))
     except FileNotFoundError:
         raise WeightsError(f"{path}: weights file not found") from None
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: no whole safetensors file ({error})") from error
+    for name, array in sorted(arrays.items()):
+        if not np.isfinite(array).all():
+            raise WeightsError(f"{path}: {name}: holds NaN or infinity; take other weights")
+    return arrays
 
 
 def classes(path: Path) -> tuple[str, ...]:

@@ -72,6 +72,8 @@ def test_the_unknown_is_neither_true_nor_false() -> None:
         ("height is 5", "cannot compare"),
         ("(" * 400 + "1" + ")" * 400 + " > height", "no expression"),
         ("height > 1 and " * 100 + "height > 1", "longer than 1000 characters"),
+        ("height > 1" + "0" * 350, "too large"),
+        ("height > " + "-" * 900 + "1", "too deeply"),
     ],
 )
 def test_what_is_no_slice_is_refused_by_name(text, says) -> None:

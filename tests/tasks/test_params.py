@@ -46,6 +46,17 @@ def test_every_key_of_params_states_what_it_is():
         ("split.train", 0.9, ["split", "must be 1"]),
         ("validate.mapping", {"dog": "cat"}, ["mapping.dog", "'cat'", "person"]),
         ("convert.variants", ["fp32"], ["convert", "int8 must be among them"]),
+        ("seed", 2**32, ["seed", "less than 4294967296"]),
+        ("design.input_wh", [4128, 160], ["design.input_wh.0", "4128", "equal to 4096"]),
+        ("train.learning_rate", float("inf"), ["train.learning_rate", "inf"]),
+        ("train.learning_rate", float("nan"), ["train.learning_rate", "nan"]),
+        ("train.learning_rate", 1.5, ["train.learning_rate", "1.5", "equal to 1"]),
+        ("train.weight_decay", float("inf"), ["train.weight_decay", "finite"]),
+        ("train.batch", 1025, ["train.batch", "1025", "equal to 1024"]),
+        ("train.frozen_epochs", 99, ["train", "frozen_epochs: 99 of 16 epochs"]),
+        ("evaluate.slices", {"a": "heigth > 3"}, ["evaluate.slices: a", "did you mean height"]),
+        ("evaluate.operating_point.nms_iou", [0.5, 0.5], ["nms_iou: [0.5, 0.5]", "once"]),
+        ("evaluate.operating_point.max_detections", [9, 9], ["max_detections: [9, 9]", "once"]),
         ("package.name", "../x", ["package.name", "'../x'", "pattern"]),
     ],
 )
@@ -66,10 +77,10 @@ def test_all_mistakes_are_listed_at_once(tmp_path):
     assert "typo" in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["- a list", "train: [", ""])
+@pytest.mark.parametrize("text", [b"- a list", b"train: [", b"", b"seed: \xff", b"a: 2026-99-99"])
 def test_no_mapping_is_refused(tmp_path, text):
     path = tmp_path / "params.yaml"
-    path.write_text(text)
+    path.write_bytes(text)
     with pytest.raises(ParamsError, match=r"params\.yaml"):
         params.load(path)
 

@@ -45,3 +45,12 @@ def test_a_missing_or_cut_file_says_so(tmp_path):
     (tmp_path / "cut").write_bytes((tmp_path / "file").read_bytes()[:-5])
     with pytest.raises(WeightsError, match="no whole safetensors file"):
         weights.read(tmp_path / "cut")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused(tmp_path, value):
+    model = tiny()
+    model.layers[1].bias.assign([0.0, value, 0.0])
+    weights.save(model, tmp_path / "file", ("a", "é"))
+    with pytest.raises(WeightsError, match="file: dense/bias: holds NaN or infinity"):
+        weights.load(tiny(), tmp_path / "file")
