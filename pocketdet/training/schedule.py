@@ -35,7 +35,7 @@ class Schedule:
     @property
     def frozen_steps(self) -> int:
         """First steps, in which the backbone does not learn."""
-        return min(self.settings.frozen_epochs * self.steps_per_epoch, self.steps)
+        return self.settings.frozen_epochs * self.steps_per_epoch
 
     def phase(self, step: int) -> Phase:
         """Phase of a step, counted from 0."""

@@ -169,6 +169,14 @@ def test_wrong_override_is_refused_before_anything_runs(in_toy, override, messag
     assert in_toy.branches() == []
 
 
+def test_params_of_a_stage_that_would_not_run_are_checked(in_toy):
+    in_toy.params(train__batch=0)
+    state, error = run()
+    assert state.is_failed()
+    assert isinstance(error, ParamsError)
+    assert "train.batch" in state.message
+
+
 def test_source_that_is_nowhere_is_named_with_the_remedy(in_toy):
     shutil.rmtree("data/raw/photos")
     shutil.rmtree(".dvc/cache")

@@ -19,7 +19,7 @@ def test_phases():
     s = schedule()
     assert (s.steps, s.frozen_steps) == (100, 20)
     assert [s.phase(step) for step in (0, 19, 20, 99)] == ["frozen"] * 2 + ["unfrozen"] * 2
-    assert schedule(frozen_epochs=50).frozen_steps == 100
+    assert schedule(frozen_epochs=10).frozen_steps == 100
 
 
 def test_the_rate_warms_up_and_falls_to_almost_nothing():
