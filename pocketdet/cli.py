@@ -93,14 +93,18 @@ def import_(
     params_file.read(here / "params.yaml")  # before anything is copied
     raw = project.option(here, "validate", "raw")
     wanted = [label.strip() for label in classes.split(",") if label.strip()]
+    pointer = raw / f"{name}.dvc"
+    tracked = pointer.exists()
     added = importing.import_source(source, format, name, raw)
     try:
         project.output(here, "dvc", "add", "--quiet", str(added.folder))
         rules = importing.add_to_params(here / "params.yaml", name, format, wanted, others)
     except BaseException:  # Ctrl-C too
-        if added.copied:  # nothing half-imported is left, and nothing goes that was there before
+        # Nothing half-imported is left, and nothing goes that was there before.
+        if added.copied:
             shutil.rmtree(added.folder)
-            added.folder.with_name(f"{name}.dvc").unlink(missing_ok=True)
+        if not tracked:
+            pointer.unlink(missing_ok=True)
         raise
     out = Console(markup=False)  # names come from outside
     out.print(f"{added.images} pictures and {added.boxes} boxes of {name!r} are in {added.folder}")
