@@ -330,7 +330,7 @@ def main() -> None:
         app()
     except PocketdetError as error:
         Console(stderr=True).print(
-            f"pocketdet: {error}", style="red", markup=False, highlight=False
+            f"pocketdet: {error}", style="red", markup=False, highlight=False, soft_wrap=True
         )
         sys.exit(2 if isinstance(error, ParamsError) else 1)
     except OSError as error:

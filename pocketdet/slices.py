@@ -48,6 +48,7 @@ BOX_ATTRIBUTES = {
 }
 TEXTS = ("source", "path", "label")
 MAX_LENGTH = 1000  # characters of an expression
+MAX_DEPTH = 50  # of nested parts; people write three or four
 
 _COMPARE: dict[type[ast.cmpop], Callable[[Column, Column], Bools]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
@@ -64,6 +65,14 @@ class Truth:
 
     yes: Bools
     no: Bools
+
+
+def _depth(tree: ast.AST) -> int:
+    """Nodes from the top to the deepest one; counted, as Python's own limit can be moved."""
+    depth, level = 0, [tree]
+    while level:
+        depth, level = depth + 1, [child for n in level for child in ast.iter_child_nodes(n)]
+    return depth
 
 
 class Expression:
@@ -87,6 +96,8 @@ class Expression:
             self._body = ast.parse(text.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             self._refuse(f"no expression ({error})")
+        if _depth(self._body) > MAX_DEPTH:
+            self._refuse("nested too deeply")
         self.names = frozenset(n.id for n in ast.walk(self._body) if isinstance(n, ast.Name))
         known = {**IMAGE_ATTRIBUTES, **BOX_ATTRIBUTES}
         for unknown in sorted(self.names - set(known)):
@@ -98,8 +109,6 @@ class Expression:
             self.truth(empty, 0)
         except OverflowError:
             self._refuse("a number is too large")
-        except RecursionError:
-            self._refuse("nested too deeply")
 
     def truth(self, columns: Mapping[str, Column], n: int) -> Truth:
         """What of N rows is in the slice.
