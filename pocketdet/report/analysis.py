@@ -1,7 +1,6 @@
 """The page of the analyse stage: one HTML file that opens offline, from values and PNG files."""
 
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from pocketdet.exploration import Exploration
 from pocketdet.report.analysis_sheets import class_colour
 from pocketdet.report.embedded import Embedded, embed
+from pocketdet.report.pages import fill
 from pocketdet.stats import Rows, Table
 
 MAX_ROWS = 60  # of a table on the page; the CSV file has all
@@ -69,17 +69,12 @@ def render(
             for each source, `twins.jpg` if there are duplicates, and `violations.jpg` if some boxes
             break the policy.
     """
-    from jinja2 import Environment, StrictUndefined
-
-    # The template's text, not a loader: the page needs no file but this one.
-    text = files("pocketdet.report").joinpath("analysis.html").read_text(encoding="utf-8")
-    template = Environment(undefined=StrictUndefined, autoescape=True).from_string(text)
     table, rows = found.table, found.rows
     duplicates = rows["duplicates"]
     groups = {row[0] for row in duplicates[1:]}
     leaks = {row[0] for row in duplicates[1:] if row[-1] == "yes"}
-    return template.render(
-        css=files("pocketdet.report").joinpath("page.css").read_text(encoding="utf-8"),
+    return fill(
+        "analysis.html",
         sections=SECTIONS,
         legend=[(name, class_colour(n)) for n, name in enumerate(table.classes)],
         pictures=f"{len(table.image_source):,}",

@@ -7,13 +7,13 @@ have paired intervals: both are scored on the same resamples of the pictures.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 from pocketdet.dataset import ALL
 from pocketdet.params_file import leaves
 from pocketdet.report.embedded import Embedded, Room
 from pocketdet.report.facts import Row
 from pocketdet.report.page import MAX_PICTURE_BYTES
+from pocketdet.report.pages import fill
 from pocketdet.report.paired import Difference, Run, verdict
 from pocketdet.report.row_charts import Whisker, whiskers
 from pocketdet.report.tables import Table, number, table
@@ -38,15 +38,11 @@ def render(old: Run, new: Run, plan: Plan, difference: Difference) -> str:
         plan: Of the bootstrap.
         difference: Of the two.
     """
-    from jinja2 import Environment, StrictUndefined
-
-    here = files("pocketdet.report")
-    environment = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True)
-    template = environment.from_string(here.joinpath("comparison.html").read_text(encoding="utf-8"))
     found = difference.intervals
     word, sentence = verdict(found, old.name, new.name)
-    return template.render(
-        css=here.joinpath("page.css").read_text(encoding="utf-8"),
+    return fill(
+        "comparison.html",
+        sections=(),
         old=old,
         new=new,
         word=word,

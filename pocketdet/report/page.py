@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from pocketdet.dataset import ALL
 from pocketdet.report import score_charts, score_tables, tables
 from pocketdet.report.embedded import Room
 from pocketdet.report.facts import Facts, Row
+from pocketdet.report.pages import fill
 from pocketdet.report.tables import number
 from pocketdet.report.verdict import Verdict
 
@@ -50,13 +50,6 @@ def render(name: str, facts: Facts, verdict: Verdict, reports: Path) -> str:
         verdict: Pass or fail, line by line.
         reports: Folder of all reports, for their pictures.
     """
-    from jinja2 import Environment, StrictUndefined
-
-    # The template's text, not a loader: the page needs no file but this one.
-    here = files("pocketdet.report")
-    template = Environment(
-        undefined=StrictUndefined, autoescape=True, trim_blocks=True
-    ).from_string(here.joinpath("page.html").read_text(encoding="utf-8"))
     room = Room(MAX_PICTURE_BYTES)
     evaluated = reports / "evaluate"
     sheet = room.embed(evaluated / "sheet.jpg", "Detections on test pictures")
@@ -68,9 +61,9 @@ def render(name: str, facts: Facts, verdict: Verdict, reports: Path) -> str:
     sheets.append(
         room.embed(evaluated / "errors/suspects.jpg", "Is the annotation right? Of all subsets")
     )
-    return template.render(
+    return fill(
+        "page.html",
         name=name,
-        css=here.joinpath("page.css").read_text(encoding="utf-8"),
         sections=SECTIONS,
         tones=TONES,
         number=number,
