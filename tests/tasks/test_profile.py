@@ -33,19 +33,8 @@ def tensor(size: int, constant: bool = False) -> FlatTensor:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A converted net whose files are never opened; it is the current folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        sys,
-        "argv",
-        [
-            "profile",
-            "--converted",
-            "converted",
-            "--measured",
-            "measured.json",
-            "--report",
-            "report",
-        ],
-    )
+    command = "profile --converted converted --measured measured.json --report report"
+    monkeypatch.setattr(sys, "argv", command.split())
     shutil.copy(PARAMS, tmp_path / "params.yaml")
     (tmp_path / "converted").mkdir()
     (tmp_path / "measured.json").write_text("[]")

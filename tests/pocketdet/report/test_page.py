@@ -87,7 +87,7 @@ def test_names_from_outside_are_escaped(results) -> None:
 def test_what_devices_took_is_a_table_of_its_own(results, tmp_path) -> None:
     texts = Page(render(results)).texts
     row = texts[texts.index("redmi_note_7") :]
-    assert row[1:6] == ["A <phone>, Android 10", "int8", "cpu", "55.0", "53.1"]
+    assert row[1:6] == ["A <phone>, Android 10", "int8", "cpu", "55", "53.1"]
     root = shutil.copytree(results, tmp_path / "some")
     path = root / "reports/profile/profile.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "measured": []}))
