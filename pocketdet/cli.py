@@ -188,24 +188,42 @@ def ops(
 
 @app.command()
 def profile(
-    file: Annotated[Path, typer.Argument(help="A .tflite file.")],
-    adb: Annotated[
-        Path, typer.Option(help="LiteRT's benchmark_model, built for the phone that adb sees.")
-    ],
+    file: Annotated[Path, typer.Argument(help="In models/converted, or an unpacked bundle.")],
     device: Annotated[str, typer.Option(help="The phone's device card.")],
-    out: Annotated[Path, typer.Option(help="JSON file that keeps the measurements of all cards.")],
-    runs: Annotated[int, typer.Option(min=1, help="Timed calls.")] = 100,
+    adb: Annotated[
+        Path | None,
+        typer.Option(help="LiteRT's benchmark_model, built for the Android phone that adb sees."),
+    ] = None,
+    xcode: Annotated[
+        Path | None, typer.Option(help="Xcode's performance report of the file, NAME.mlperf.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File of measurements; without: the project's.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Timed calls on Android.")] = 100,
 ) -> None:
-    """Time a file on a connected Android phone, and file the numbers under its device card."""
-    from pocketdet import phone
-    from pocketdet.devices import cards
+    """File what a net takes on a phone under its device card; the next `dvc repro` uses it.
 
-    cards.load(device)  # before the phone is asked
-    found = phone.measure(file, adb, runs)
-    phone.keep(out, device, file, found)
-    Console().print(
-        f"{found.device}: {found.mean_ms:.2f} ms ({found.min_ms:.2f} to {found.max_ms:.2f}), start "
-        f"{found.start_ms:.1f} ms; kept in {out} under {device}"
+    On Android the file is timed now, on what the card is of: one core, or the GPU. Of an iPhone the
+    report is read that Xcode made.
+    """
+    from pocketdet.devices import android, cards, iphone, measured
+
+    if (adb is None) == (xcode is None):
+        raise typer.BadParameter("one of --adb and --xcode")
+    kept = out or project.option(project.root(), "profile", "measured")
+    card = cards.load(device)  # before the phone is asked
+    variant, net = measured.identify(file)
+    if adb:
+        times = android.measure(file, adb, runs, card.unit)
+    elif xcode:
+        times = iphone.read(xcode, file.stem)
+    row = measured.Measurement(device, variant, measured.digest(file), net, times)
+    measured.add(kept, row)
+    Console(markup=False).print(
+        f"{row.text}: {times.mean_ms:.2f} ms ({times.min_ms:.2f} to {times.max_ms:.2f}); kept in "
+        f"{kept} under {device}",
+        soft_wrap=True,
     )
 
 

@@ -58,7 +58,7 @@ def package(
         params,
         inputs={name: row["sha256"] for name, row in (found.subsets or {}).items()}
         | {f"{row['subset']}.{name}": row["sha256"] for name, row in slices.items()},
-        metrics=dict(numbers(found.metrics or {})),
+        metrics=dict(numbers({**(found.metrics or {}), "device": found.device_ms})),
         artifacts={"report": page, f"bundle/{archive.name}": archive}
         | {there: path for there, path in pictures.items() if path.exists()},
         tags=tags.of_result(judged.word),

@@ -15,6 +15,7 @@ from pocketdet.design.budget import Line
 from pocketdet.design.costs import LayerCost
 from pocketdet.detector.decode import Detections, OperatingPoint
 from pocketdet.detector.spec import Level, NetSpec
+from pocketdet.devices.measured import Times
 from pocketdet.exporting import ledger
 from pocketdet.exporting.contract import Contract, Tensor, Variant, coding_of
 from pocketdet.exporting.ledger import Row
@@ -131,7 +132,7 @@ def _design(report: Path) -> None:
         "anchors": {"boxes": 10, "recall_by_iou": {"0.5": 0.9}},
         "budget": [{**asdict(line), "within": line.within}],
         "card": {"title": "A phone"},
-        "latency": {"ms": 40.0, "low_ms": 20.0, "high_ms": 80.0},
+        "latency": {"ms": 40.0, "low_ms": 20.0, "high_ms": 80.0, "basis": "estimated"},
         "totals": {"weights": 224},
     }
     _json(report / "design.json", design)
@@ -162,12 +163,15 @@ def _convert(converted: Path, reports: Path) -> None:
     (reports / "verify/golden/net/scores_8.bin").write_bytes(b"\0" * 8)
     time = Latency(5.0, 6.0, 7.0)
     files = {
-        name: asdict(FileProfile(size, 250.0, size, 1.2, time, 20.0))
+        name: asdict(FileProfile(size, 250.0, size, 1.2, time, 20.0, 70.0, 25.0))
         for name, size in FILES.items()
     }
     around = {"host_pre": asdict(time), "host_post": asdict(time), "runs": 5}
     host = {"cpu": "a <fast> one", "system": "Linux", "threads": "1"}
-    _json(reports / "profile/profile.json", {"files": files, "host": host, **around})
+    times = Times("A <phone>, Android 10", "cpu", 55.0, 53.1, 60.7, 1.6, 50, 18.8, None)
+    timed = [{"card": "redmi_note_7", "variant": "int8", "sha256": "ab", **asdict(times)}]
+    profile = {"files": files, "host": host, **around, "measured": timed}
+    _json(reports / "profile/profile.json", profile)
 
 
 def _json(path: Path, value: object) -> None:

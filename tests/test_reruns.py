@@ -65,6 +65,11 @@ def test_weights_to_start_from_are_an_input(project):
     assert changed(project) == {"train"}
 
 
+def test_what_a_phone_took_reaches_the_budget_and_the_profile(project):
+    (project / "measured.json").write_text("[\n]\n")
+    assert changed(project) == {"design", "profile"}
+
+
 def test_edit_runs_the_stage_and_what_follows(project, reran):
     set_params(project, {"profile.runs": 6})
     assert reran(project) == ["profile", "package"]

@@ -37,13 +37,12 @@ class Line:
 
 def check(totals: Totals, latency: Latency, budget: Budget, card: Card) -> list[Line]:
     """Compare a net with every limit."""
-    low, high = (f"{value:.3g}" for value in (latency.low_ms, latency.high_ms))
     memory = totals.model_mb + totals.peak_mb
     return [
         Line("model_mb", totals.model_mb, budget.model_mb, "MB", "int8 file, estimated to 1 %"),
         Line("mmac", totals.mmac, budget.mmac, "million MACs", "counted"),
         Line("peak_mb", totals.peak_mb, budget.peak_mb, "MB", f"counted, at {totals.peak_layer}"),
-        Line("latency_ms", latency.ms, budget.latency_ms, "ms", f"estimated, {low} to {high} ms"),
+        Line("latency_ms", latency.ms, budget.latency_ms, "ms", latency.text),
         Line("ram_mb", memory, card.ram_mb.value, "MB", "file and activations in the device's RAM"),
     ]
 

@@ -16,9 +16,11 @@ high holds 90 % of them.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import geometric_mean
 
 from pocketdet.design.costs import LayerCost
-from pocketdet.devices.cards import Card
+from pocketdet.devices.cards import Card, Figure
+from pocketdet.devices.measured import FILES, Measurement, fastest
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,26 @@ MODELS = {
 
 @dataclass(frozen=True)
 class Latency:
-    """An estimate, ms a picture.
+    """A time, ms a picture.
 
     Attributes:
-        ms: Most likely.
-        low_ms: Nine in ten are between this
-        high_ms: and this.
-        layers_ms: Of each operation.
+        ms: Most likely, or the mean where it was measured.
+        low_ms: Nine in ten estimates are between this, or the fastest run,
+        high_ms: and this, or the slowest run.
+        layers_ms: Of each operation; estimated.
+        basis: "estimated", or where it was measured.
     """
 
     ms: float
     low_ms: float
     high_ms: float
     layers_ms: tuple[float, ...]
+    basis: str = "estimated"
+
+    @property
+    def text(self) -> str:
+        """How sure it is."""
+        return f"{self.basis}, {self.low_ms:.3g} to {self.high_ms:.3g} ms"
 
 
 def estimate(rows: Sequence[LayerCost], card: Card) -> Latency:
@@ -79,6 +88,35 @@ def estimate(rows: Sequence[LayerCost], card: Card) -> Latency:
     ms = sum(layers)
     error = unit.error_measured if card.time_factor else unit.error
     return Latency(ms, ms / error, ms * error, layers)
+
+
+Timed = Sequence[tuple[Sequence[LayerCost], Measurement]]  # operations of each net that was timed
+
+
+def best_known(rows: Sequence[LayerCost], card: Card, timed: Timed) -> Latency:
+    """The time that was measured, if this net was timed on the device, else an estimate."""
+    estimated = estimate(rows, card)
+    found = fastest(row for other, row in timed if list(other) == list(rows))
+    if found is None:
+        return estimated
+    times = found.times
+    basis = f"measured ({found.text}, {times.runs} runs)"
+    return Latency(times.mean_ms, times.min_ms, times.max_ms, estimated.layers_ms, basis)
+
+
+def corrected(card: Card, timed: Timed) -> Card:
+    """The card with a time_factor from what nets took on the device itself, where any was timed."""
+    bare = card.model_copy(update={"time_factor": None})
+    ratios = [
+        row.times.mean_ms / estimate(rows, bare).ms
+        for rows, row in timed
+        if row.times.unit == card.unit and row.variant == FILES[card.unit]
+    ]
+    if not ratios:
+        return card
+    source = f"{len(ratios)} net(s) timed by pocketdet profile"
+    factor = Figure(value=geometric_mean(ratios), source=source)
+    return card.model_copy(update={"time_factor": factor})
 
 
 def layer_seconds(row: LayerCost, card: Card, unit: UnitModel) -> float:

@@ -153,7 +153,7 @@ def _files(old: Run, new: Run) -> Table | None:
             lost = (number(each[name]["ap_drop"]) for each in drops)
             rows.append((f"{name}, AP points lost", *lost))
     times = [(f.design or {}).get("latency", {}).get("ms") for f in both]
-    rows.append(("latency, estimated, ms", *map(number, times)))
+    rows.append(("latency on the device, ms", *map(number, times)))
     return table(("", old.name, new.name), rows, 1)
 
 

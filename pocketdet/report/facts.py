@@ -67,6 +67,14 @@ class Facts:
         """How a photo comes to the input's size, in words."""
         return RESIZE[self.preprocessing["resize"]][0] if self.preprocessing else "unknown"
 
+    @property
+    def device_ms(self) -> dict[str, dict[str, float]]:
+        """What the shipped net took on devices, ms: card, then file and unit."""
+        found: dict[str, dict[str, float]] = {}
+        for row in (self.profile or {}).get("measured", []):
+            found.setdefault(row["card"], {})[f"{row['variant']} {row['unit']} ms"] = row["mean_ms"]
+        return found
+
 
 def read(reports: Path, subsets: Path, design: Path, point: Path) -> Facts:
     """Gather the results of all stages.

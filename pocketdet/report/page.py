@@ -100,6 +100,7 @@ def render(name: str, facts: Facts, verdict: Verdict, reports: Path) -> str:
         ledger_notes=tables.ledger_notes(facts),
         profile=tables.profile(facts),
         profile_note=tables.profile_note(facts),
+        measured=tables.measured(facts),
         design=tables.design(facts),
         rationale=tables.design_rationale(facts),
         costs=tables.costs(facts),
@@ -132,7 +133,8 @@ def _headline(facts: Facts) -> str:
         text += f"; its int8 file has {int8['size_mb']:.2f} MB"
     if int8 and facts.design:
         latency, card = facts.design["latency"], facts.design["card"]
-        text += f" and is estimated to need {latency['ms']:.0f} ms ({card['title']})"
+        how = "estimated" if latency["basis"] == "estimated" else "measured"
+        text += f" and is {how} to need {latency['ms']:.0f} ms ({card['title']})"
     return text + "."
 
 
@@ -155,7 +157,7 @@ def _tiles(facts: Facts) -> Iterator[Tile]:
     if facts.design:
         yield Tile(
             f"{facts.design['latency']['ms']:.0f}",
-            f"{facts.design['card']['title']}, estimated",
+            f"{facts.design['card']['title']}, {facts.design['latency']['basis']}",
             "ms",
         )
 

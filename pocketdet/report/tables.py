@@ -159,14 +159,14 @@ def profile(facts: Facts) -> Table | None:
     """Size, work, memory and time of the LiteRT files."""
     if not facts.profile:
         return None
-    times = ("Here p50, ms", "p90", "p99", "first result")
+    times = ("Here p50, ms", "p90", "p99", "start, ms", "process, MB")
     header = ("File", "MB", "MMAC", "Peak activations, MB", *times)
     rows = [
         (
             name,
             *(number(row[key]) for key in ("size_mb", "mmac", "peak_activation_mb")),
             *(number(row["host_net"][key]) for key in ("p50_ms", "p90_ms", "p99_ms")),
-            number(row["host_start_ms"]),
+            *(number(row[key]) for key in ("host_start_ms", "host_peak_mb")),
         )
         for name, row in facts.profile["files"].items()
     ]
@@ -181,9 +181,26 @@ def profile_note(facts: Facts) -> str:
     return (
         f"Here: {host['cpu']}, {host['threads']} thread, {found['runs']} runs, the net alone; "
         f"before it {found['host_pre']['p50_ms']:.1f} ms of resizing, after it "
-        f"{found['host_post']['p50_ms']:.1f} ms of decoding. These times compare files with each "
-        "other; they are not a phone's."
+        f"{found['host_post']['p50_ms']:.1f} ms of decoding. Start and memory are a fresh "
+        "process's, up to its first result. These times compare files with each other; they are "
+        "not a phone's."
     )
+
+
+def measured(facts: Facts) -> Table | None:
+    """What the shipped net took on devices; None where nobody timed it."""
+    rows = [
+        (
+            row["card"],
+            row["device"],
+            row["variant"],
+            row["unit"],
+            *(number(row[key]) for key in ("mean_ms", "min_ms", "max_ms", "start_ms", "memory_mb")),
+        )
+        for row in (facts.profile or {}).get("measured", [])
+    ]
+    times = ("Mean, ms", "fastest", "slowest", "start, ms", "memory, MB")
+    return table(("Card", "Measured on", "File", "Unit", *times), rows, 4) if rows else None
 
 
 def design(facts: Facts) -> Table | None:

@@ -103,7 +103,7 @@ def judge(facts: Facts, budget: Budget, min_ap50: float) -> Verdict:
     int8 = (facts.profile or {}).get("files", {}).get("int8", {})
     latency = (facts.design or {}).get("latency", {})
     device = (facts.design or {}).get("card", {}).get("title", "the device")
-    band = "estimated from the device card, {low_ms:.3g} to {high_ms:.3g} ms"
+    band = "{basis}, {low_ms:.3g} to {high_ms:.3g} ms"
     lines = [
         Line(
             f"AP50 of {first}",

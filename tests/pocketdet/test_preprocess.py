@@ -119,6 +119,15 @@ def test_truncated_jpeg_is_an_error_not_grey_pixels(tmp_path: Path, keep: int):
         load_rgb(path)
 
 
+@pytest.mark.parametrize("format", ["GIF", "TGA", "SGI", "ICO"])
+def test_a_rare_format_is_refused_whatever_it_is_called(
+    tmp_path: Path, picture: PIL.Image, format: str
+) -> None:
+    picture.save(tmp_path / "a.jpg", format)
+    with pytest.raises(DatasetError, match=r"a\.jpg: not a whole picture"):
+        load_rgb(tmp_path / "a.jpg")
+
+
 def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch, picture: PIL.Image):
     picture.save(tmp_path / "a.png")
     monkeypatch.setattr(preprocess, "MAX_PIXELS", 7)

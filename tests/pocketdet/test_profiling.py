@@ -80,6 +80,7 @@ def test_profile_of_a_file(tiny_converted: Path) -> None:
     assert found.weights_mb < found.size_mb
     assert 0 < found.host_net.p50_ms <= found.host_net.p90_ms <= found.host_net.p99_ms
     assert found.host_start_ms > 0
+    assert found.host_peak_mb > found.host_file_mb > 0
     before, after = profiling.around(path, contract, runs=3, warmup=1)
     assert before.p50_ms > 0
     assert after.p50_ms > 0

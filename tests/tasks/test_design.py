@@ -2,6 +2,7 @@ import csv
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,15 @@ import yaml
 
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.detector.spec import NetSpec
+from pocketdet.devices import measured
+from pocketdet.devices.measured import Measurement, Times
 from pocketdet.preprocess import Preprocessing
 from tasks import design
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
 COMMAND = (
-    "design --dataset dataset --subsets subsets --design models/design --report reports/design"
+    "design --dataset dataset --subsets subsets --measured measured.json --design models/design "
+    "--report reports/design"
 )
 
 
@@ -31,6 +35,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).mkdir()
     Dataset(("person", "bicycle"), images).save(tmp_path / "dataset/dataset.json")
     (tmp_path / "subsets/train.txt").write_text("a.jpg\n")
+    (tmp_path / "measured.json").write_text("[]")
     return tmp_path
 
 
@@ -98,6 +103,41 @@ def test_over_budget_is_said_loudly_and_is_no_failure(
     summary = json.loads((project / "reports/design/design.json").read_text())
     assert summary["verdict"] == "over budget"
     assert [line["name"] for line in summary["budget"] if not line["within"]] == ["mmac"]
+
+
+def test_a_net_that_was_timed_is_held_to_that(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(device="redmi_note_7")
+    design.design()
+    estimated = json.loads((project / "reports/design/design.json").read_text())["latency"]
+    assert estimated["basis"] == "estimated"
+    spec = NetSpec.load(project / "models/design/net.json")
+    times = Times("Redmi Note 7, Android 10", "cpu", 2 * estimated["ms"], 1, 9, 0.1, 50, 1, None)
+    for card, factor in (("redmi_note_7", 1), ("pixel_2", 7)):
+        slower = replace(times, mean_ms=factor * times.mean_ms)
+        row = Measurement(card, "int8", "ab", spec, slower)
+        measured.add(project / "measured.json", row)
+    before = contents(project)
+    design.design()
+    summary = json.loads((project / "reports/design/design.json").read_text())
+    assert summary["latency"]["ms"] == times.mean_ms
+    assert "int8 on Redmi Note 7" in summary["latency"]["basis"]
+    assert summary["latency"]["estimated_ms"] == pytest.approx(times.mean_ms)
+    factor = summary["card"]["time_factor"]
+    assert factor["value"] == pytest.approx(2 * 0.95, rel=1e-3)
+    assert "1 net(s)" in factor["source"]
+    assert "measured (int8 on Redmi Note 7, Android 10, cpu, 50 runs)" in capsys.readouterr().out
+    after = contents(project)
+    assert {name for name in after if name.startswith("models/")} <= {
+        name for name, data in after.items() if data == before[name]
+    }, "nothing is trained again"
+
+    change(neck_channels=24)  # another net: estimated, by the card as it is corrected now
+    design.design()
+    other = json.loads((project / "reports/design/design.json").read_text())
+    assert other["latency"]["basis"] == "estimated"
+    assert other["card"]["time_factor"] == factor
 
 
 def test_unknown_device_is_a_params_error(project: Path, capsys: pytest.CaptureFixture[str]):

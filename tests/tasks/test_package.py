@@ -74,6 +74,7 @@ def test_result_is_recorded_with_numbers_and_files_that_exist(project, recorded)
     assert all(isinstance(value, float) for value in call["metrics"].values())
     assert "test/_b__Fähre_AP" not in call["metrics"], "undefined numbers are left out"
     assert call["metrics"]["threshold/_b__Fähre"] == 0.9, "MLflow takes no < > & in a name"
+    assert call["metrics"]["device/redmi_note_7/int8 cpu ms"] == 55.0
     assert call["inputs"]["test.small"] != call["inputs"]["test.nowhere"]
     assert call["existing"] == set(call["artifacts"])
     assert {"report", "bundle/street.zip", "sheet.jpg", "worst"} <= set(call["artifacts"])

@@ -5,8 +5,10 @@ import pytest
 
 from pocketdet.design import latency
 from pocketdet.design.costs import LayerCost
+from pocketdet.detector.spec import Level, NetSpec
 from pocketdet.devices import cards
 from pocketdet.devices.cards import Card, Figure
+from pocketdet.devices.measured import Measurement, Times
 
 FACTS = Path(__file__).resolve().parents[3] / "../shared/facts"
 
@@ -62,6 +64,37 @@ def test_factors_of_the_card_and_the_band():
     measured = latency.estimate([layer()], card(time_factor=Figure(value=1.5, source="made up")))
     assert measured.ms == pytest.approx(plain.ms * 1.5)
     assert measured.high_ms / measured.ms < plain.high_ms / plain.ms
+
+
+NET = NetSpec("b", 1.0, "none", 8, 0, (64, 32), ("person",), (Level(8, ()),), "anchor_free")
+
+
+def timed(ms: float, variant: str = "int8", unit: str = "cpu") -> Measurement:
+    times = Times("a phone", unit, ms, ms / 2, 2 * ms, 0.1, 50, None, None)
+    return Measurement("card", variant, "ab", NET, times)
+
+
+def test_a_card_is_corrected_by_what_its_unit_took_for_its_file() -> None:
+    rows = [layer()]
+    ms = latency.estimate(rows, card()).ms
+    known = [(rows, timed(2 * ms)), (rows * 2, timed(16 * ms))]  # ratios 2 and 8
+    others = [(rows, timed(9 * ms, "fp32")), (rows, timed(9 * ms, unit="all"))]
+    for stated in (card(), card(time_factor=Figure(value=5, source="published"))):
+        found = latency.corrected(stated, [*known, *others])
+        assert found.time_factor
+        assert found.time_factor.value == pytest.approx(4)
+        assert latency.corrected(stated, others) == stated
+    assert latency.estimate(rows, found).ms == pytest.approx(4 * ms)
+
+
+def test_the_fastest_file_of_this_very_net_comes_before_an_estimate() -> None:
+    rows = [layer()]
+    known = [(rows, timed(30, "fp32")), (rows, timed(20, unit="all")), (rows * 2, timed(1))]
+    found = latency.best_known(rows, card(), known)
+    assert (found.ms, found.low_ms, found.high_ms) == (20, 10, 40)
+    assert found.text == "measured (int8 on a phone, all, 50 runs), 10 to 40 ms"
+    assert found.layers_ms == latency.estimate(rows, card()).layers_ms
+    assert latency.best_known(rows * 3, card(), known) == latency.estimate(rows * 3, card())
 
 
 @pytest.mark.skipif(not FACTS.exists(), reason="needs the published timings in ../shared/facts")

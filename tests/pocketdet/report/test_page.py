@@ -84,6 +84,26 @@ def test_names_from_outside_are_escaped(results) -> None:
     assert "a &lt;fast&gt; one" in text
 
 
+def test_what_devices_took_is_a_table_of_its_own(results, tmp_path) -> None:
+    texts = Page(render(results)).texts
+    row = texts[texts.index("redmi_note_7") :]
+    assert row[1:6] == ["A <phone>, Android 10", "int8", "cpu", "55", "53.1"]
+    root = shutil.copytree(results, tmp_path / "some")
+    path = root / "reports/profile/profile.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "measured": []}))
+    assert "On devices" not in Page(render(root)).texts
+
+
+def test_a_measured_latency_is_not_called_estimated(results, tmp_path) -> None:
+    assert "estimated to need 40 ms" in render(results)
+    root = shutil.copytree(results, tmp_path / "some")
+    path = root / "reports/design/design.json"
+    path.write_text(path.read_text().replace('"estimated"', '"measured (int8 on a phone)"'))
+    text = render(root)
+    assert "measured to need 40 ms" in text
+    assert "measured (int8 on a phone), 20 to 80 ms" in text
+
+
 def test_same_results_give_the_same_bytes(results) -> None:
     assert render(results) == render(results)
 
