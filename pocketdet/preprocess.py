@@ -24,6 +24,8 @@ from PIL import ImageFile, ImageOps
 from pocketdet.errors import DatasetError
 
 MAX_PIXELS = 120_000_000  # a 120 Mpx photo decodes to 360 MB; anything larger is taken for a bomb
+# What is read, whatever the suffix: Pillow would hand PostScript to Ghostscript.
+KINDS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF")
 # What Pillow raises for damaged files, found by flipping bytes in headers of six formats.
 DAMAGED = (
     OSError,
@@ -158,7 +160,7 @@ def load_grey(path: Path) -> PIL.Image:
 
 def _load(path: Path, convert: Callable[[PIL.Image], PIL.Image]) -> PIL.Image:
     try:
-        with PIL.open(path) as picture:
+        with PIL.open(path, formats=KINDS) as picture:
             w, h = picture.size
             if w * h > MAX_PIXELS:
                 raise DatasetError(

@@ -147,6 +147,14 @@ def test_shrinks_with_antialiasing():
     assert (np.abs(rgb.astype(int) - 127) <= 6).all()  # nearest or plain bilinear: 0 or 255
 
 
+def test_postscript_is_no_picture_whatever_its_suffix(tmp_path: Path):
+    """Pillow would hand it to Ghostscript, which is a programming language."""
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n{} loop\n")
+    with pytest.raises(DatasetError, match="cannot identify"):
+        load_rgb(path)
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns of a damaged EXIF block
 def test_flipped_bytes_raise_nothing_but_our_own_error(tmp_path: Path):
     rng = np.random.default_rng(0)
