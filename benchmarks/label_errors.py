@@ -113,7 +113,8 @@ def retrain(project: Path, dataset: Dataset, folder: Path) -> None:
         (folder / "data" / name).symlink_to((project / "data" / name).resolve())
     (folder / "data/dataset").mkdir()
     dataset.save(folder / "data/dataset/dataset.json")
-    shutil.copytree(project / "models/design", folder / "models/design")
+    for name in ("design", "start"):
+        shutil.copytree(project / "models" / name, folder / "models" / name)
     common = ["--shards", "data/shards"]
 
     def run(*words: str) -> None:
@@ -122,8 +123,8 @@ def retrain(project: Path, dataset: Dataset, folder: Path) -> None:
     run("tasks.augment", *common, "--raw", "data/raw", "--dataset", "data/dataset", "--subsets",
         "data/subsets", "--preprocessing", "models/design/preprocessing.json", "--report",
         "reports/augment")  # fmt: skip
-    run("tasks.train", *common, "--design", "models/design", "--trained", "models/trained",
-        "--report", "reports/train")  # fmt: skip
+    run("tasks.train", *common, "--start", "models/start", "--design", "models/design",
+        "--trained", "models/trained", "--report", "reports/train")  # fmt: skip
 
 
 def main() -> None:

@@ -4,8 +4,6 @@ The pairs come from a list, or are near-duplicates of two sources (or two names 
 source). Boxes are compared as shares of their pictures, which may have been scaled.
 """
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +14,7 @@ import numpy as np
 from pocketdet.boxes import intersections, ious
 from pocketdet.dataset import DONT_CARE, Dataset, Image
 from pocketdet.errors import DatasetError
-from pocketdet.formats.files import read_text
+from pocketdet.formats.files import read_rows
 from pocketdet.stats import Floats, Rows
 
 FILE = "pairs.csv"  # in data/raw, with the header image,other
@@ -94,17 +92,14 @@ def agree(dataset: Dataset, twice: Sequence[tuple[str, str]]) -> Rows:
 
 
 def _listed(file: Path, paths: set[str]) -> list[tuple[str, str]]:
-    rows = csv.DictReader(io.StringIO(read_text(file)))
-    if rows.fieldnames != ["image", "other"]:
-        raise DatasetError(f"{file}: expected the header image,other, found {rows.fieldnames}")
     found = []
-    for line, row in enumerate(rows, 2):
-        for path in (row["image"], row["other"]):
+    for line, (image, other) in read_rows(file, ["image", "other"]):
+        for path in (image, other):
             if path not in paths:
                 raise DatasetError(
                     f"{file}: line {line}: no picture {path!r} in the data set; write SOURCE/PATH"
                 )
-        found.append((row["image"], row["other"]))
+        found.append((image, other))
     return found
 
 

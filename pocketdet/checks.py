@@ -57,10 +57,11 @@ class Memory:
         for line in text.splitlines():
             try:
                 version, sha256, w, h, dhash = json.loads(line)
-            except (TypeError, ValueError):
+                picture = Picture(str(sha256), (int(w), int(h)), dhash)
+                if version == _VERSION and len(bytes.fromhex(dhash)) * 8 == duplicates.HASH_BITS:
+                    self._known[picture.sha256] = picture
+            except (TypeError, ValueError, RecursionError):
                 continue
-            if version == _VERSION:
-                self._known[sha256] = Picture(sha256, (w, h), dhash)
 
     def get(self, sha256: str) -> Picture | None:
         """The picture with this content, or None."""

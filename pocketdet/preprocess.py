@@ -24,8 +24,9 @@ from PIL import ImageFile, ImageOps
 from pocketdet.errors import DatasetError
 
 MAX_PIXELS = 120_000_000  # a 120 Mpx photo decodes to 360 MB; anything larger is taken for a bomb
-# By content, whatever a file is called; most of the holes found in Pillow were in rarer decoders.
-FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
+# By content, whatever a file is called: most of Pillow's holes were in rarer decoders, and it would
+# hand PostScript to Ghostscript.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 # What Pillow raises for damaged files, found by flipping bytes in headers of six formats.
 DAMAGED = (
     OSError,

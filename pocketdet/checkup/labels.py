@@ -12,6 +12,8 @@ from pocketdet.checkup.symptom import Symptom, Thresholds
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.formats import ReadResult
 
+MANY = 2000  # boxes of a picture, of which all pairs are compared
+
 
 def check(result: ReadResult, folder: Path, limits: Thresholds) -> Iterator[Symptom]:
     """Tiny, huge, sliver-shaped and doubled boxes, crowded pictures, copied label files."""
@@ -45,8 +47,15 @@ def _odd(image: Image, box: Box, limits: Thresholds) -> Iterator[tuple[str, str]
 
 
 def _twice(image: Image, limits: Thresholds) -> Iterator[tuple[int, int, float]]:
-    """Pairs of boxes of one class that cover each other."""
+    """Pairs of boxes of one class that cover each other; among very many the equal ones alone."""
     if len(image.boxes) < 2:
+        return
+    if len(image.boxes) > MANY:  # each with each would take all memory
+        first: dict[tuple[str, tuple[float, ...]], int] = {}
+        for b, box in enumerate(image.boxes):
+            a = first.setdefault((box.label, box.xyxy), b)
+            if a != b:
+                yield a, b, 1.0
         return
     xyxy = np.array([box.xyxy for box in image.boxes])
     overlap = np.triu(ious(xyxy, xyxy), 1)

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 from pocketdet.checkup.symptom import Symptom
 from pocketdet.errors import DatasetError
 from pocketdet.formats import ReadResult
 from pocketdet.formats.files import read_text, walk
 from pocketdet.formats.pictures import PICTURE_SUFFIXES, fold
+from pocketdet.formats.yolo import config
 
 LABEL_SUFFIXES = (".txt", ".xml", ".json", ".yaml", ".yml", ".names", ".data", ".csv", ".md")
 SPLITS = ("train", "val", "test")
@@ -44,8 +43,8 @@ def yolo_config(folder: Path) -> Iterator[Symptom]:
     """What `data.yaml` says and does not hold."""
     for file in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml"))):
         try:
-            raw = yaml.safe_load(read_text(file))
-        except (yaml.YAMLError, DatasetError, RecursionError, ValueError):
+            raw = config(file)
+        except DatasetError:
             continue  # the reader says so
         if isinstance(raw, dict) and ("names" in raw or "train" in raw):
             yield from _config(folder, file.name, raw)
@@ -53,7 +52,8 @@ def yolo_config(folder: Path) -> Iterator[Symptom]:
 
 
 def _config(folder: Path, name: str, raw: dict[str, Any]) -> Iterator[Symptom]:
-    names = raw.get("names") or ()
+    names = raw.get("names")
+    names = names if isinstance(names, list | dict) else ()
     count = raw.get("nc")
     if count is not None and count != len(names):
         what = f"nc is {count}, and there are {len(names)} names"
@@ -67,7 +67,7 @@ def _config(folder: Path, name: str, raw: dict[str, Any]) -> Iterator[Symptom]:
     splits: dict[Path, set[str]] = defaultdict(set)
     for split in SPLITS:
         entries = raw.get(split) or ()
-        for entry in (entries,) if isinstance(entries, str) else entries:
+        for entry in entries if isinstance(entries, list | tuple) else (entries,):
             path = _resolve(folder, raw, str(entry))
             pictures: list[Path | str] = []
             if path is not None:
@@ -91,9 +91,20 @@ def _config(folder: Path, name: str, raw: dict[str, Any]) -> Iterator[Symptom]:
 
 
 def _resolve(folder: Path, raw: dict[str, Any], entry: str) -> Path | None:
-    """Where a split's entry leads: from `path`, or from the file's own folder."""
-    tries = (folder / str(raw.get("path") or "") / entry, folder / entry)
-    return next((path for path in tries if path.exists()), None)
+    """Where a split's entry leads inside the folder: from `path`, or from the file's own place.
+
+    Roboflow's exports say "../train/images" for a folder beside the file.
+    """
+    whole = folder.resolve()
+    for start in (str(raw.get("path") or ""), ""):
+        for words in (entry, entry.removeprefix("../")):
+            try:
+                path = (folder / start / words).resolve()
+                if path.is_relative_to(whole) and path.exists():
+                    return path
+            except (OSError, ValueError):  # a name too long, or with a zero byte
+                continue
+    return None
 
 
 def _listed(folder: Path, file: Path) -> list[Path | str]:

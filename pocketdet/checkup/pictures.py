@@ -15,7 +15,7 @@ from pocketdet.dataset import Dataset
 from pocketdet.errors import DatasetError
 from pocketdet.formats.pictures import stored_frame
 from pocketdet.parallel import in_order
-from pocketdet.preprocess import load_rgb
+from pocketdet.preprocess import FORMATS, load_rgb
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _look(path: Path) -> _Seen:
         raise DatasetError(f"{path}: cannot be read: {error}") from error
     frame = stored_frame(path)
     rgb = load_rgb(path)
-    with PIL.open(path) as picture:
+    with PIL.open(path, formats=FORMATS) as picture:
         mode = picture.mode
     small = np.asarray(PIL.fromarray(rgb).convert("L").resize((16, 16), PIL.Resampling.BOX))
     return _Seen(

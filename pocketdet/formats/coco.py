@@ -357,6 +357,8 @@ def _is_text(value: str) -> bool:
 
 def _id(path: Path, row: dict[str, Any], key: str, record: str) -> int | str:
     value = row.get(key)
+    if isinstance(value, float) and value.is_integer():  # as pandas writes them
+        return int(value)
     if not isinstance(value, int | str):
-        raise DatasetError(f"{path}: {record}: expected {key} as a number, found {value!r}")
+        raise DatasetError(f"{path}: {record}: expected {key} as a whole number, found {value!r}")
     return value

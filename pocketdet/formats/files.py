@@ -4,8 +4,11 @@ Every path in an annotation is untrusted: absolute paths, '..' and links that le
 folder are refused.
 """
 
+import csv
+import io
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from pocketdet.errors import DatasetError
@@ -77,6 +80,23 @@ def read_text(path: Path) -> str:
         ) from None
 
 
+def read_rows(file: Path, columns: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file: line number and cells; what a short row lacks is "".
+
+    Raises:
+        DatasetError: The header is another one, or it is not CSV.
+    """
+    rows = csv.DictReader(io.StringIO(read_text(file), newline=None), restval="")
+    try:
+        if rows.fieldnames != columns:
+            expected = ",".join(columns)
+            raise DatasetError(f"{file}: expected the header {expected}, found {rows.fieldnames}")
+        for row in rows:
+            yield rows.line_num, [row[name] for name in columns]
+    except csv.Error as error:
+        raise DatasetError(f"{file}: line {rows.line_num + 1}: not CSV: {error}") from None
+
+
 def _check_name(folder: Path, path: str) -> None:
     try:
         path.encode("utf-8")
@@ -87,7 +107,12 @@ def _check_name(folder: Path, path: str) -> None:
 
 
 def _check_link(folder: Path, root: str, path: str) -> None:
-    target = os.path.realpath(os.path.join(root, path))  # noqa: PTH118
+    try:
+        target = os.path.realpath(os.path.join(root, path), strict=True)  # noqa: PTH118
+    except OSError as error:
+        raise DatasetError(
+            f"{folder}: {path} is a link that leads nowhere ({error.strerror}); remove it"
+        ) from None
     if target.startswith(root + os.sep) or DVC_OBJECT.search(target):
         if not Path(target).is_dir():
             return

@@ -10,7 +10,7 @@ from PIL import Image as PIL
 
 from pocketdet.config import Orientation
 from pocketdet.errors import DatasetError
-from pocketdet.preprocess import DAMAGED, MAX_PIXELS
+from pocketdet.preprocess import DAMAGED, FORMATS, MAX_PIXELS
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 EXIF_ORIENTATION = 0x0112
@@ -149,7 +149,7 @@ def stored_frame(path: Path) -> Frame:
         DatasetError: The file is no picture, or larger than `MAX_PIXELS`.
     """
     try:
-        with PIL.open(path) as picture:
+        with PIL.open(path, formats=FORMATS) as picture:
             w, h = picture.size
             # Without this test Pillow decodes a whole PNG in search of its EXIF.
             tagged = "exif" in picture.info or picture.format == "TIFF"

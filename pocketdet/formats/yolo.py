@@ -16,6 +16,7 @@ import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import yaml
 
@@ -159,13 +160,13 @@ def _names(source: Source) -> tuple[str, ...]:
         for path in source.files:
             if not pattern.fullmatch(path):
                 continue
-            text = read_text(folder / path)
+            file = folder / path
             is_yaml = path.lower().endswith("ml")
-            listed = _yaml_names(folder / path, text) if is_yaml else text.splitlines()
+            listed = _yaml_names(file) if is_yaml else read_text(file).splitlines()
             if listed is None:  # some other YAML file
                 continue
             names = [name.strip() for name in listed if name.strip()]
-            error = DatasetError(f"{folder / path}: expected class names, each once, found {names}")
+            error = DatasetError(f"{file}: expected class names, each once, found {names}")
             if not names:
                 raise error
             if len(set(names)) < len(names):
@@ -174,12 +175,26 @@ def _names(source: Source) -> tuple[str, ...]:
     raise DatasetError(f"{folder}: expected class names in data.yaml or classes.txt, found neither")
 
 
-def _yaml_names(file: Path, text: str) -> list[str] | None:
-    """`names` as a list, or as number: name from 0 on without a gap; None without `names`."""
+def config(file: Path) -> Any:
+    """What a YAML file says.
+
+    Raises:
+        DatasetError: It is no YAML, or has aliases: ten lines of them can stand for gigabytes.
+    """
+    text = read_text(file)
     try:
-        raw = yaml.safe_load(text)
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+            raise DatasetError(
+                f"{file}: aliases (*name) are not read; write out what they stand for"
+            )
+        return yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise DatasetError(f"{file}: not YAML: {error}") from error
+
+
+def _yaml_names(file: Path) -> list[str] | None:
+    """`names` as a list, or as number: name from 0 on without a gap; None without `names`."""
+    raw = config(file)
     if not isinstance(raw, dict) or "names" not in raw:
         return None
     names = raw["names"]

@@ -6,6 +6,11 @@ from pocketdet import checks
 from pocketdet.dataset import Dataset, Image
 from pocketdet.errors import DatasetError
 
+FOREIGN = (
+    b"foreign\n[9, 8]\n7\n\xff\n"
+    b'[1, [], 3, 4, "ff"]\n[1, "a", 3, 4, "no digits"]\n' + b"[" * 100_000 + b"\n"
+)
+
 
 @pytest.fixture
 def photos(tmp_path):
@@ -56,7 +61,7 @@ def test_a_changed_file_is_decoded_again(photos, tmp_path, decoded):
 def test_a_memory_torn_by_a_crash_costs_one_line(photos, tmp_path, decoded, cut):
     memory = tmp_path / "decoded.jsonl"
     first = inspect(photos, tmp_path, memory)
-    memory.write_bytes(b"foreign\n[9, 8]\n7\n\xff\n" + memory.read_bytes()[:-cut])
+    memory.write_bytes(FOREIGN + memory.read_bytes()[:-cut])
     decoded.clear()
     assert inspect(photos, tmp_path, memory) == first
     assert len(decoded) <= 1

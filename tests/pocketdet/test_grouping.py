@@ -23,6 +23,10 @@ def test_by_pattern_within_a_source(tmp_path):
     assert found == ["a/video1", "a/video1", "a/video2", "b/video1_001"]
 
 
+def test_a_group_that_matches_nothing_is_none(tmp_path):
+    assert groups(tmp_path, a={"group": "^video(2)?"}) == ["", "", "a/2", ""]
+
+
 def test_the_file_wins_over_the_pattern(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a/groups.csv").write_text("image,group\r\nvideo2_001.jpg,Köln\r\n")

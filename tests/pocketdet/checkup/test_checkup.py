@@ -179,3 +179,33 @@ def test_a_clean_folder_has_no_error_and_no_warning(tmp_path):
 def test_an_empty_folder_is_one_error(tmp_path, folder):
     found = examine(folder, tmp_path)
     assert [(s.check, s.severity) for s in found.symptoms] == [("reading.failed", "error")]
+
+
+def config_symptoms(folder: Path, text: str) -> dict[str, int]:
+    """Symptoms of a data.yaml beside train/images/a.png."""
+    (folder / "train/images").mkdir(parents=True)
+    (folder / "train/labels").mkdir()
+    (folder / "train/labels/a.txt").write_text("0 0.5 0.5 0.2 0.2\n" * 3000)
+    dirty_folder.photo(1).save(folder / "train/images/a.png")
+    (folder / "data.yaml").write_text(text)
+    return counts(checkup.examine("yolo", folder, ReadRules(), Thresholds(), 0))
+
+
+def test_folders_are_looked_for_as_roboflow_names_them_and_never_outside(tmp_path):
+    found = config_symptoms(
+        tmp_path / "a", "names: [person]\ntrain: ../train/images\nval: /\ntest: ../..\n"
+    )
+    assert found["config.path_not_found"] == 2
+
+
+@pytest.mark.parametrize("value", ["5", "{a: b}", "[[1], {}]", f'"{"x" * 5000}"', '"a\\0b"'])
+def test_an_odd_data_yaml_is_no_crash(tmp_path, value):
+    found = config_symptoms(
+        tmp_path / "a", f"names: [person]\nnc: {value}\npath: {value}\ntrain: {value}\n"
+    )
+    assert found["config.path_not_found"] >= 1
+
+
+def test_thousands_of_equal_boxes_are_not_compared_each_with_each(tmp_path):
+    found = config_symptoms(tmp_path / "a", "names: [person]\n")
+    assert found["labels.duplicate_box"] == 2999

@@ -107,7 +107,7 @@ def test_another_size_than_stated_drops_the_picture_with_its_boxes(source, pictu
         ([], [IMAGE, IMAGE], "id 1 is used twice"),
         ([], [IMAGE, {**IMAGE, "id": 2}], "also another image's file"),
         ([annotation(category_id=8)], [IMAGE], "category_id 8 is no category"),
-        ([annotation(category_id=[7])], [IMAGE], "expected category_id as a number"),
+        ([annotation(category_id=[7])], [IMAGE], "expected category_id as a whole number"),
         (["box"], [IMAGE], "annotations record 1"),
         ({}, [IMAGE], "expected a list 'annotations'"),
     ],

@@ -3,7 +3,7 @@ import os
 import pytest
 
 from pocketdet.errors import DatasetError
-from pocketdet.formats.files import safe, walk
+from pocketdet.formats.files import read_rows, safe, walk
 
 
 def test_walk_is_sorted_and_leaves_hidden_files_out(tmp_path):
@@ -28,6 +28,32 @@ def test_a_link_to_a_folder_is_refused(tmp_path):
     (tmp_path / "in/b").symlink_to(tmp_path)
     with pytest.raises(DatasetError, match="b is a link out of the folder"):
         walk(tmp_path / "in")
+
+
+@pytest.mark.parametrize("target", ["b", "gone"])
+def test_a_link_that_leads_nowhere_is_refused(tmp_path, target):
+    (tmp_path / "b").symlink_to(target)
+    with pytest.raises(DatasetError, match="b is a link that leads nowhere"):
+        walk(tmp_path)
+
+
+def test_rows_of_a_table(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"\xef\xbb\xbfa,b\r1\r\n2,3,4\n")
+    assert list(read_rows(file, ["a", "b"])) == [(2, ["1", ""]), (3, ["2", "3"])]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("b,a\n", r"expected the header a,b, found \['b', 'a'\]"),
+        ("a,b\n1," + "2" * 200_000, "line 2: not CSV: field larger"),
+    ],
+)
+def test_what_is_no_table_is_an_error(tmp_path, text, says):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(DatasetError, match=says):
+        list(read_rows(tmp_path / "a.csv", ["a", "b"]))
 
 
 @pytest.mark.parametrize("name", [b"a\xff.txt", b"a\nb.txt", "a\u2028b.txt".encode()])

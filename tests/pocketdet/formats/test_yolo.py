@@ -109,3 +109,11 @@ def test_a_label_without_picture_is_an_error(source, tmp_path):
     (tmp_path / "labels/b.txt").touch()
     with pytest.raises(DatasetError, match=r"labels/b\.txt: picture"):
         source("")
+
+
+def test_aliases_that_stand_for_gigabytes_are_refused(source, tmp_path):
+    lines = [f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]" for n in range(1, 12)]
+    bomb = "\n".join(["x0: &x0 [a]", *lines, "names: *x11"])
+    (tmp_path / "data.yaml").write_text(bomb)
+    with pytest.raises(DatasetError, match=r"data\.yaml: aliases"):
+        source("")
