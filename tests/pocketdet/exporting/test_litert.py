@@ -24,7 +24,7 @@ Pictures = list[npt.NDArray[np.uint8]]
 
 def trained(rule: Preprocessing) -> Trained:
     """What `describe` looks at: the rule alone."""
-    return Trained(None, None, rule, None, 0.01, (), None)
+    return Trained(None, None, rule, None, 0.01, None)
 
 
 @pytest.mark.parametrize(
@@ -98,21 +98,6 @@ def test_what_xnnpack_takes_is_one_piece(tiny_converted: Path, tiny_spec: NetSpe
         outside = delegates.outside(flatbuffer.read(path))["XNNPACK"]
         pieces = LiteRTRuntime(path, tiny_spec).partitions
         assert pieces == 1 if not outside else pieces > 1
-
-
-def test_calibration_is_checked() -> None:
-    served = Served(None, None, (1, 64, 96, 3))
-    with pytest.raises(ExportError, match="no calibration picture"):
-        litert._samples(served, RULE, [])
-    with pytest.raises(ExportError, match=r"shape \(32, 96, 3\), expected \(64, 96, 3\)"):
-        litert._samples(served, RULE, [np.zeros((32, 96, 3), np.uint8)])
-
-
-def test_calibration_spans_all_pixel_values_and_leaves_the_pictures_alone() -> None:
-    picture = np.full((64, 96, 3), 100, np.uint8)
-    (sample,) = litert._samples(Served(None, None, (1, 64, 96, 3)), RULE, [picture])
-    assert (sample.min(), sample.max()) == (-127 / 128, 1)
-    assert (picture == 100).all()
 
 
 def test_a_layer_that_litert_lacks_is_named() -> None:
