@@ -15,6 +15,7 @@ costs neither time nor precision. (As a quantised layer it would leave two third
 file's one signature.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,7 @@ import numpy as np
 from pocketdet.errors import ExportError
 from pocketdet.exporting import flatbuffer, metadata, postprocess
 from pocketdet.exporting.contract import Tensor, Variant
+from pocketdet.exporting.refusal import refusal
 from pocketdet.exporting.served import Served, Trained
 from pocketdet.exporting.surgery import Editor
 from pocketdet.preprocess import Preprocessing
@@ -106,7 +108,7 @@ def convert(served: Served, precision: Literal["fp32", "fp16", "dynamic"]) -> by
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "fp16":
         converter.target_spec.supported_types = [tf.float16]
-    return _run(converter, precision)
+    return _run(converter, served, precision)
 
 
 def describe(name: str, path: Path, trained: Trained) -> Variant:
@@ -141,14 +143,16 @@ def _converter(served: Served) -> Any:
     return tf.lite.TFLiteConverter.from_concrete_functions([served.concrete], served.module)
 
 
-def _run(converter: Any, precision: str) -> bytes:
+def _run(converter: Any, served: Served, precision: str) -> bytes:
     """Convert; the refusal of a net as an error that is meant to be read."""
     try:
         content: bytes = converter.convert()
     except Exception as error:  # its ConverterError has no public name
         if type(error).__name__ not in ("ConverterError", "ValueError", "RuntimeError"):
             raise
-        raise _refusal(precision, error) from error
+        kinds = re.findall(r"'tf\.(\w+)' op is neither a custom op nor a flex op", str(error))
+        said = "\n  ".join(str(error).splitlines()[:5])
+        raise refusal(f"LiteRT {precision}", kinds, served, said) from error
     return content
 
 
@@ -156,13 +160,4 @@ def _tensors(graph: flatbuffer.Graph, indices: Mapping[str, int]) -> tuple[Tenso
     return tuple(
         Tensor(name, graph.tensors[index].shape, graph.tensors[index].dtype)
         for name, index in indices.items()
-    )
-
-
-def _refusal(precision: str, error: Exception) -> ExportError:
-    """The converter's message, cut to the lines that name an operation and its layer."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if "error:" in line or " op " in line] or lines
-    return ExportError(
-        f"LiteRT {precision}: the converter refuses this net\n  " + "\n  ".join(telling[:5])
     )
