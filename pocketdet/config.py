@@ -316,11 +316,28 @@ class Evaluate(Section):
     pictures: Natural
 
 
+class Remedy(Section):
+    """A way to quantise.
+
+    Of a remedy in params.yaml only what differs from the plain way is stated; `Convert.recipes`
+    fills in the number of pictures.
+    """
+
+    images: Natural = 0
+    selection: Literal["random", "varied"] = "random"
+    clip: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    float_head: StrictBool = False
+    float_noisiest: Natural = 0
+
+
 class Convert(Section):
     """The files for the phone; `pocketdet.exporting.variants` checks their names."""
 
     variants: Annotated[tuple[Name, ...], Field(min_length=1)]
     calibration_images: Count
+    trial_images: Natural
+    max_trial_drop: Annotated[float, Field(ge=0)]
+    remedies: dict[Name, Remedy]
     onnx_opset: Annotated[int, Field(ge=13, le=21, strict=True)]
     coreml_ios: Literal[16, 17, 18]
 
@@ -331,6 +348,12 @@ class Convert(Section):
         if "int8" not in self.variants:
             raise ValueError("variants: int8 must be among them, as the budget is about it")
         return self
+
+    def recipes(self) -> dict[str, Remedy]:
+        """The plain way, "none", and the remedies, in the order of trying."""
+        plain = {"images": self.calibration_images}
+        ways = {"none": Remedy(), **self.remedies}
+        return {k: w if w.images else w.model_copy(update=plain) for k, w in ways.items()}
 
 
 class Verify(Section):

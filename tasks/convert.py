@@ -1,14 +1,18 @@
 """Write the trained net as the files that params name, and their contract."""
 
-import random
 import time
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from pocketdet.config import Params
-from pocketdet.dataset import read_paths
+from pocketdet.dataset import Dataset, read_paths
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import NetSpec
-from pocketdet.exporting import variants
+from pocketdet.exporting import litert, remedies, variants
 from pocketdet.exporting.contract import Contract, coding_of
 from pocketdet.exporting.ledger import size_mb
 from pocketdet.exporting.served import Trained
@@ -21,14 +25,16 @@ from tasks.stage import say, stage
 def convert(
     params: Params,
     raw: Path,
+    dataset: Path,
     subsets: Path,
     design: Path,
     trained: Path,
     point: Path,
     converted: Path,
 ) -> None:
-    """Write a file for every variant, contract.json, and the names of the calibration pictures."""
-    recipes = variants.chosen(params.convert.variants)
+    """Write a file for every variant, contract.json, and how int8 was quantised."""
+    section = params.convert
+    recipes = variants.chosen(section.variants)
     with quiet():
         import tensorflow as tf
 
@@ -38,14 +44,34 @@ def convert(
     spec = NetSpec.load(design / "net.json")
     rule = Preprocessing.load(design / "preprocessing.json")
     operating_point = OperatingPoint.load(point)
-    names = calibration(subsets / "train.txt", params.convert.calibration_images, params.seed)
-    pictures = [to_input(load_rgb(raw / name), rule) for name in names]
-    say(f"calibration: {len(pictures)} pictures of the training subset")
     model = net.load(design, trained, batch=1)
     lowest = params.evaluate.score_min
-    source = Trained(model, spec, rule, operating_point, lowest, pictures, params.convert)
+    source = Trained(model, spec, rule, operating_point, lowest, section)
+
+    @lru_cache(maxsize=1024)  # several remedies look at the same pictures
+    def load(name: str) -> npt.NDArray[np.uint8]:
+        return to_input(load_rgb(raw / name), rule)
+
+    with quiet():
+        core, whole = litert.convert(source.core, "fp32"), litert.made(source, "fp32")
+    train, val = (read_paths(subsets / f"{name}.txt") for name in ("train", "val"))
+    pictures = Dataset.load(dataset / "dataset.json").subset(val)
+    quantised = remedies.first_enough(
+        remedies.Quantiser(core, whole, rule, train, load, params.seed),
+        remedies.Val(
+            remedies.val_part(pictures, section.trial_images),
+            raw,
+            rule,
+            replace(operating_point, score_min=lowest, class_score_min=()),
+        ),
+        spec,
+        section.recipes(),
+        section.max_trial_drop,
+        say,
+    )
+    source.made["int8"] = quantised.content
     converted.mkdir()
-    (converted / "calibration.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
+    quantised.save(converted)
     described = []
     for name, recipe in recipes.items():
         path = converted / recipe.file
@@ -57,12 +83,6 @@ def convert(
     Contract(spec, rule, operating_point, tuple(described), coding_of(spec)).save(
         converted / "contract.json"
     )
-
-
-def calibration(subset: Path, count: int, seed: int) -> list[str]:
-    """Image paths drawn from a subset's list, sorted; all of it if it has no more."""
-    paths = sorted(read_paths(subset))
-    return sorted(random.Random(seed).sample(paths, min(count, len(paths))))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 from pocketdet.config import Params
 from pocketdet.dataset import Dataset, read_paths
 from pocketdet.errors import ExportError
-from pocketdet.exporting import golden, ledger, noise, variants
+from pocketdet.exporting import golden, ledger, noise, remedies, variants
 from pocketdet.exporting.contract import Contract
 from pocketdet.exporting.verify import Effort
 from pocketdet.exporting.verify import verify as run_all
@@ -54,6 +54,7 @@ def verify(
     for row in rows:
         if row.ops:
             say(f"{row.variant}: {row.ops}")
+    quantised = remedies.read(converted)
     noisy = noise.of(contract, converted, raw)
     for name, layers in noisy.items():
         say(f"{name}: {noise.worst(layers).text}")
@@ -61,13 +62,13 @@ def verify(
         raise ExportError(
             f"{len(problems)} checks fail, see the ledger above\n  "
             + "\n  ".join(problems)
-            + "\nraise the limit in params.yaml, or improve the file: more calibration pictures "
-            "(convert.calibration_images) help int8"
+            + f"\ntried for int8, on val: {remedies.summary(quantised)}\nlet convert try more "
+            "(convert.max_trial_drop, convert.remedies), or raise the limit in params.yaml"
         )
     report.mkdir()
     (report / "ledger.csv").write_text(ledger.as_csv(rows), encoding="utf-8")
     (report / "ledger.json").write_text(
-        ledger.as_json(rows, outcome.net_ap, noise.calibration(converted)), encoding="utf-8"
+        ledger.as_json(rows, outcome.net_ap, quantised), encoding="utf-8"
     )
     for name, layers in noisy.items():
         (report / f"layers_{name}.csv").write_text(noise.as_csv(layers), encoding="utf-8")

@@ -27,6 +27,8 @@ TINY = {
     "evaluate.pictures": 3,
     "convert.variants": ["fp32", "int8", "int8_nms", "onnx", "coreml"],
     "convert.calibration_images": 8,
+    "convert.trial_images": 4,
+    "convert.max_trial_drop": 100.0,
     "verify.images": 4,
     "verify.coreml_images": 1,
     "verify.max_lost": 10.0,  # an untrained net has no boxes worth the name

@@ -10,6 +10,7 @@ layer.
 """
 
 import json
+import re
 import uuid
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,7 @@ from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
 from pocketdet.exporting.contract import Tensor, Variant
+from pocketdet.exporting.refusal import refusal
 from pocketdet.exporting.served import INPUT, Served, Trained
 from pocketdet.preprocess import RESIZE, Preprocessing
 
@@ -93,7 +95,8 @@ def _program(trained: Trained) -> Any:
             ),
         )
     except (ValueError, NotImplementedError) as error:
-        raise ExportError(f"Core ML: the converter refuses this net: {error}") from error
+        kinds = re.findall(r"TF op '(\w+)' not implemented", str(error))
+        raise refusal("Core ML", kinds, trained.whole, str(error)) from error
 
 
 def describe(name: str, path: Path, trained: Trained) -> Variant:

@@ -88,15 +88,19 @@ def read(path: Path) -> Graph:
     Raises:
         ExportError: It is no LiteRT file, or has not exactly one subgraph and one signature.
     """
+    return parse(path.read_bytes(), str(path))
+
+
+def parse(content: bytes, name: str = "LiteRT file") -> Graph:
+    """Likewise, from a file's content; the name is for messages."""
     from ai_edge_litert import schema_py_generated as schema
 
-    content = path.read_bytes()
     if content[4:8] != b"TFL3":
-        raise ExportError(f"{path}: not a LiteRT file: its mark is {content[4:8]!r}, not b'TFL3'")
+        raise ExportError(f"{name}: not a LiteRT file: its mark is {content[4:8]!r}, not b'TFL3'")
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     if len(model.subgraphs) != 1 or len(model.signatureDefs or ()) != 1:
         raise ExportError(
-            f"{path}: {len(model.subgraphs)} subgraphs and {len(model.signatureDefs or ())} "
+            f"{name}: {len(model.subgraphs)} subgraphs and {len(model.signatureDefs or ())} "
             "signatures, expected one of each"
         )
     graph, signature = model.subgraphs[0], model.signatureDefs[0]

@@ -123,12 +123,18 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def as_json(
-    rows: Sequence[Row], net_ap: float | None, calibration: Mapping[str, Any] | None = None
+    rows: Sequence[Row], net_ap: float | None, quantised: Mapping[str, Any] | None = None
 ) -> str:
-    """The ledger as JSON, in its order, with the layers of operations outside of a delegate."""
+    """The ledger as JSON, in its order, with the layers of operations outside of a delegate.
+
+    Args:
+        rows: The ledger.
+        net_ap: The trained net's AP, points of 100.
+        quantised: What was tried to quantise it, see `exporting.remedies`.
+    """
     value = {
         "net_ap": net_ap,
-        "calibration": calibration,
+        "int8": quantised,
         "files": {row.variant: {**row.flat(), "outside": row.outside} for row in rows},
     }
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"

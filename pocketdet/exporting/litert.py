@@ -3,8 +3,9 @@
 - fp32: everything float32.
 - fp16: weights float16, half the size; input and outputs float32.
 - dynamic: weights int8, activations float32, quantised where an operation wants it.
-- int8: weights (one scale a channel) and activations int8. The input is uint8 and takes the
-  picture's bytes as they are; the outputs are float32, so that an app reads all files the same way.
+- int8: weights (one scale a channel) and activations int8, by `exporting.quantise`. The input is
+  uint8 and takes the picture's bytes as they are; the outputs are float32, so that an app reads all
+  files the same way.
 
 Each also with post-processing (`pocketdet.exporting.postprocess`), and int8 with a float32 input.
 All carry metadata. A picture is RGB 0..255 for all of them. Where the input is float32 the
@@ -14,16 +15,17 @@ costs neither time nor precision. (As a quantised layer it would leave two third
 file's one signature.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from pocketdet.errors import ExportError
 from pocketdet.exporting import flatbuffer, metadata, postprocess
 from pocketdet.exporting.contract import Tensor, Variant
+from pocketdet.exporting.refusal import refusal
 from pocketdet.exporting.served import Served, Trained
 from pocketdet.exporting.surgery import Editor
 from pocketdet.preprocess import Preprocessing
@@ -48,15 +50,9 @@ def write(
         float_input: Of int8: whether it takes float32 instead of uint8.
 
     Raises:
-        ExportError: LiteRT has no operation for a layer, or there is no calibration picture.
+        ExportError: LiteRT has no operation for a layer.
     """
-    if precision not in trained.made:
-        trained.made[precision] = (
-            quantise(trained.core, trained.rule, trained.calibration)
-            if precision == "int8"
-            else convert(trained.whole, precision)
-        )
-    content = trained.made[precision]
+    content = made(trained, precision)
     if float_input:
         content = with_float_input(content, trained.rule)
     if suppress:
@@ -64,6 +60,20 @@ def write(
     path.write_bytes(
         metadata.attach(content, trained.spec.classes, trained.rule.resize, trained.point.score_min)
     )
+
+
+def made(trained: Trained, precision: Precision) -> bytes:
+    """The content of a file without post-processing and metadata, converted once.
+
+    Raises:
+        ExportError: LiteRT has no operation for a layer, or nobody has quantised the net.
+    """
+    if precision not in trained.made:
+        if precision == "int8":
+            raise ExportError("int8: not quantised; see pocketdet.exporting.remedies")
+        trained.made[precision] = convert(trained.whole, precision)
+    content: bytes = trained.made[precision]
+    return content
 
 
 def with_float_input(content: bytes, rule: Preprocessing) -> bytes:
@@ -98,31 +108,7 @@ def convert(served: Served, precision: Literal["fp32", "fp16", "dynamic"]) -> by
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "fp16":
         converter.target_spec.supported_types = [tf.float16]
-    return _run(converter, precision)
-
-
-def quantise(core: Served, rule: Preprocessing, pictures: Sequence[npt.NDArray[np.uint8]]) -> bytes:
-    """The int8 file's content; the same bytes for the same net and pictures.
-
-    Args:
-        core: The net without its normalisation, see `served.without_normalisation`.
-        rule: That normalisation.
-        pictures: (H, W, 3) uint8 RGB at the input's size; int8 gets its ranges from what they
-            activate.
-
-    Raises:
-        ExportError: LiteRT has no operation for a layer, or there is no calibration picture.
-    """
-    import tensorflow as tf
-
-    samples = _samples(core, rule, pictures)
-    converter = _converter(core)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([sample] for sample in samples)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.uint8
-    converter.inference_output_type = tf.float32
-    return _run(converter, "int8")
+    return _run(converter, served, precision)
 
 
 def describe(name: str, path: Path, trained: Trained) -> Variant:
@@ -157,14 +143,16 @@ def _converter(served: Served) -> Any:
     return tf.lite.TFLiteConverter.from_concrete_functions([served.concrete], served.module)
 
 
-def _run(converter: Any, precision: str) -> bytes:
+def _run(converter: Any, served: Served, precision: str) -> bytes:
     """Convert; the refusal of a net as an error that is meant to be read."""
     try:
         content: bytes = converter.convert()
     except Exception as error:  # its ConverterError has no public name
         if type(error).__name__ not in ("ConverterError", "ValueError", "RuntimeError"):
             raise
-        raise _refusal(precision, error) from error
+        kinds = re.findall(r"'tf\.(\w+)' op is neither a custom op nor a flex op", str(error))
+        said = "\n  ".join(str(error).splitlines()[:5])
+        raise refusal(f"LiteRT {precision}", kinds, served, said) from error
     return content
 
 
@@ -172,32 +160,4 @@ def _tensors(graph: flatbuffer.Graph, indices: Mapping[str, int]) -> tuple[Tenso
     return tuple(
         Tensor(name, graph.tensors[index].shape, graph.tensors[index].dtype)
         for name, index in indices.items()
-    )
-
-
-def _samples(
-    core: Served, rule: Preprocessing, pictures: Sequence[npt.NDArray[np.uint8]]
-) -> list[npt.NDArray[np.float32]]:
-    """The pictures as the function's input, (1, H, W, 3) float32 each, normalised."""
-    if not pictures:
-        raise ExportError("int8: no calibration picture, expected at least one")
-    samples = [picture[None].astype(np.float32) for picture in pictures]
-    for sample in samples:
-        if sample.shape != core.shape:
-            raise ExportError(
-                f"int8: calibration picture of shape {sample.shape[1:]}, expected "
-                f"{core.shape[1:]}: use pocketdet.preprocess.to_input"
-            )
-    # Two corner pixels of one picture pin the input's range to 0..255, also if no picture has
-    # black and white, and with it scale and zero point; the other activations hardly see it.
-    samples[0][0, 0, 0], samples[0][0, -1, -1] = 0, 255
-    return [(sample - np.float32(rule.mean)) / np.float32(rule.scale) for sample in samples]
-
-
-def _refusal(precision: str, error: Exception) -> ExportError:
-    """The converter's message, cut to the lines that name an operation and its layer."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if "error:" in line or " op " in line] or lines
-    return ExportError(
-        f"LiteRT {precision}: the converter refuses this net\n  " + "\n  ".join(telling[:5])
     )

@@ -5,23 +5,20 @@ file and q in the int8 file, over some pictures. Noise adds up from layer to lay
 look at is where the ratio falls, not where it is lowest: `drop_db` is against the noisiest input.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pocketdet.exporting import flatbuffer
+from pocketdet.exporting import calibration, flatbuffer
 from pocketdet.exporting.contract import Contract
 from pocketdet.exporting.flatbuffer import Graph
+from pocketdet.exporting.inside import Inside
 from pocketdet.preprocess import load_rgb, to_input
-from pocketdet.quiet import quiet
 
-CALIBRATION = "calibration.txt"  # beside the files: the pictures that int8 got its ranges from
-PICTURES = 8  # of these
+PICTURES = 8  # of those that int8 got its ranges from
 PERFECT_DB = 100.0  # no difference at all, or less than this can tell
 INPUT_DB = 49.9  # of a picture of 8 bits: 6.02 bits + 1.76 for a value anywhere in its range
 
@@ -70,9 +67,10 @@ def layers(
         if (name := quantised.tensors[o].name) in there
     }
     signal, noise = dict.fromkeys(shared, 0.0), dict.fromkeys(shared, 0.0)
-    run_exact, run_quantised = (_opened(path) for path in (float_file, int8_file))
+    a, b = Inside(float_file), Inside(int8_file)
     for picture in pictures:
-        a, b = run_exact(picture), run_quantised(picture)
+        a.run(picture)
+        b.run(picture)
         for own, other in shared.items():
             x, q = a.tensor(other), b.tensor(own)
             signal[own] += float((x**2).sum())
@@ -107,17 +105,11 @@ def of(contract: Contract, converted: Path, raw: Path) -> dict[str, list[Noise]]
     int8 = [name for name in maps if name.startswith("int8")]
     if "fp32" not in maps or not int8:
         return {}
-    names = (converted / CALIBRATION).read_text(encoding="utf-8").splitlines()[:PICTURES]
+    names = calibration.names(converted)[:PICTURES]
     pictures = [to_input(load_rgb(raw / name), contract.preprocessing) for name in names]
     return {
         name: layers(converted / maps["fp32"], converted / maps[name], pictures) for name in int8
     }
-
-
-def calibration(converted: Path) -> dict[str, Any]:
-    """What names the calibration pictures: how many, and the hash of their list."""
-    content = (converted / CALIBRATION).read_bytes()
-    return {"images": len(content.splitlines()), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def as_csv(rows: Sequence[Noise]) -> str:
@@ -132,40 +124,12 @@ def worst(rows: Sequence[Noise]) -> Noise:
     return max(rows, key=lambda row: row.drop_db)
 
 
+def noisiest(rows: Sequence[Noise], count: int) -> list[str]:
+    """The names of so many layers that add most noise, worst first."""
+    return [row.layer for row in sorted(rows, key=lambda row: -row.drop_db)[:count]]
+
+
 def _decibels(signal: float, noise: float) -> float:
     if noise <= signal * 10 ** (-PERFECT_DB / 10):
         return PERFECT_DB
     return 10 * float(np.log10(max(signal, 1e-30) / noise))
-
-
-def _opened(path: Path) -> Any:
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    class Run:
-        """The interpreter after a picture; every tensor is kept, so no delegate may fuse them."""
-
-        def __init__(self) -> None:
-            self._interpreter = Interpreter(
-                model_content=path.read_bytes(),
-                num_threads=1,
-                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-                experimental_preserve_all_tensors=True,
-            )
-            self._interpreter.allocate_tensors()
-            (self._input,) = self._interpreter.get_input_details()
-            self._details = {d["index"]: d for d in self._interpreter.get_tensor_details()}
-
-        def __call__(self, picture: npt.NDArray[np.uint8]) -> "Run":
-            value = picture[None].astype(self._input["dtype"])
-            self._interpreter.set_tensor(self._input["index"], value)
-            self._interpreter.invoke()
-            return self
-
-        def tensor(self, index: int) -> npt.NDArray[np.float64]:
-            value = self._interpreter.get_tensor(index).astype(np.float64)
-            scale, zero_point = self._details[index]["quantization"]
-            result: npt.NDArray[np.float64] = (value - zero_point) * scale if scale else value
-            return result
-
-    with quiet():
-        return Run()

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from pocketdet.errors import ExportError
 from pocketdet.exporting.contract import Tensor, Variant
+from pocketdet.exporting.refusal import refusal
 from pocketdet.exporting.served import Served, Trained
 
 
@@ -23,6 +23,7 @@ def convert(served: Served, opset: int) -> bytes:
     Raises:
         ExportError: ONNX has no operation for a layer.
     """
+    import onnx
     import tf2onnx
 
     try:
@@ -30,7 +31,11 @@ def convert(served: Served, opset: int) -> bytes:
             served.function, input_signature=served.function.input_signature, opset=opset
         )
     except (ValueError, NotImplementedError) as error:
-        raise ExportError(f"ONNX opset {opset}: the converter refuses this net: {error}") from error
+        raise refusal(f"ONNX opset {opset}", (), served, str(error)) from error
+    # What it cannot convert it copies, with TensorFlow's name, and says so in its log alone.
+    copied = [n.op_type for n in model.graph.node if not onnx.defs.has(n.op_type, n.domain)]
+    if copied:
+        raise refusal(f"ONNX opset {opset}", copied, served, "")
     model.producer_version = ""
     _canonical(model.graph)
     content: bytes = model.SerializeToString(deterministic=True)

@@ -1,12 +1,8 @@
 """The trained net as one TensorFlow function of fixed shape: what every converter starts from."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import numpy.typing as npt
 
 from pocketdet.config import Convert
 from pocketdet.detector.decode import OperatingPoint
@@ -51,9 +47,9 @@ class Trained:
         point: Deployment parameters.
         score_min: A file that suppresses by itself gives boxes from this score on: the lowest that
             evaluation looks at, so that an app may choose its threshold.
-        calibration: (H, W, 3) uint8 RGB pictures at the input's size, for ranges of activations.
         options: Section `convert` of params.yaml.
         made: What converters keep here to make several files of: their own name -> anything.
+            LiteRT's int8 is put here before, see `exporting.remedies`.
     """
 
     model: "keras.Model"
@@ -61,7 +57,6 @@ class Trained:
     rule: Preprocessing
     point: OperatingPoint
     score_min: float
-    calibration: Sequence[npt.NDArray[np.uint8]]
     options: Convert
     made: dict[str, Any] = field(default_factory=dict)
 

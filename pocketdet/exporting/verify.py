@@ -124,7 +124,7 @@ def verify(
                 subject.comparison.add(same, outputs, expected[image.path], found)
         if (k + 1) % PROGRESS_EVERY == 0 or k + 1 == count:
             progress(f"{k + 1} of {count} pictures")
-    net_ap = _ap(dataset, expected)
+    net_ap = average_precision(dataset, expected)
     reference = _table(dataset, expected, scoring)
     rows = []
     for subject in subjects:
@@ -175,7 +175,7 @@ def _interval(
 ) -> Interval | None:
     """How much AP the file loses on other pictures of the kind, or None if not run on all."""
     complete = subject.runtime is not None and len(subject.found) == len(dataset)
-    if not complete or _ap(dataset, subject.found) is None:
+    if not complete or average_precision(dataset, subject.found) is None:
         return None
     own = _table(dataset, subject.found, scoring)
     return bootstrap.compare(own, reference, plan).overall["AP"]
@@ -189,7 +189,7 @@ def _row(
     interval: Interval | None,
 ) -> Row:
     complete = subject.runtime is not None and len(subject.found) == len(dataset)
-    ap = _ap(dataset, subject.found) if complete else None
+    ap = average_precision(dataset, subject.found) if complete else None
     litert = subject.variant.runtime == "LiteRT"
     return Row(
         variant=subject.variant.name,
@@ -208,7 +208,7 @@ def _row(
     )
 
 
-def _ap(dataset: Dataset, found: Mapping[str, Detections]) -> float | None:
+def average_precision(dataset: Dataset, found: Mapping[str, Detections]) -> float | None:
     """AP in points of 100; None without an object to find, or with a box that is no number."""
     if not all(np.isfinite(d.boxes_xyxy).all() for d in found.values()):
         return None

@@ -49,6 +49,8 @@ def model_card(name: str, facts: Facts, verdict: Verdict) -> str:
         _markdown(score_tables.operating_point(facts)),
         "What each file loses against the trained net:",
         _markdown(tables.ledger(facts)),
+        "How int8 was quantised, tried in this order:",
+        _markdown(tables.remedies(facts)),
         "## How to run it",
         f"    pocketdet detect photo.jpg --bundle {name}.zip --out found",
         f"Feed RGB pixels 0..255, the upright picture {facts.resize}; the normalisation is inside "

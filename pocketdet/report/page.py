@@ -97,6 +97,7 @@ def render(name: str, facts: Facts, verdict: Verdict, reports: Path) -> str:
         drops=tables.drops(facts),
         analysis="../analyse/index.html" if (reports / "analyse/index.html").exists() else "",
         ledger=tables.ledger(facts),
+        remedies=tables.remedies(facts),
         ledger_notes=tables.ledger_notes(facts),
         profile=tables.profile(facts),
         profile_note=tables.profile_note(facts),

@@ -146,6 +146,26 @@ def ledger(facts: Facts) -> Table | None:
     return table(header, rows, 3)
 
 
+def remedies(facts: Facts) -> Table | None:
+    """What was tried to quantise the net, in order, and which of it ships."""
+    tried = (facts.ledger or {}).get("int8")
+    if not tried:
+        return None
+    header = ("Way", "How", "", "Layers in float", "MB", "XNNPACK pieces", "AP lost on val")
+    rows = [
+        (
+            *(row[key] for key in ("remedy", "recipe")),
+            "shipped" if row["remedy"] == tried["shipped"] else "",
+            count(row["float_layers"]),
+            number(row["size_mb"]),
+            count(row["partitions"]),
+            number(row["ap_drop"]),
+        )
+        for row in tried["tried"]
+    ]
+    return table(header, rows, 3)
+
+
 def ledger_notes(facts: Facts) -> list[str]:
     """What each file's operations mean for the delegates of phones."""
     notes: dict[str, list[str]] = {}

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from PIL import Image, ImageFilter
 
+from pocketdet import dataset as data
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import Level, NetSpec
 from pocketdet.exporting.variants import RECIPES
@@ -84,7 +85,11 @@ def tiny_trained(
         Image.fromarray(picture).save(folder / f"raw/{number:02}.png")
     (folder / "subsets").mkdir()
     names = "".join(f"{number:02}.png\n" for number in range(len(tiny_pictures)))
-    (folder / "subsets/train.txt").write_text(names)
+    for name in ("train", "val"):
+        (folder / f"subsets/{name}.txt").write_text(names)
+    (folder / "dataset").mkdir()
+    images = (data.Image(f"{n:02}.png", tiny_spec.input_wh) for n in range(len(tiny_pictures)))
+    data.Dataset(tiny_spec.classes, tuple(images)).save(folder / "dataset/dataset.json")
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     params["convert"]["calibration_images"] = 8
     params["convert"]["variants"] = list(RECIPES)
@@ -103,8 +108,8 @@ def convert_tiny(tiny_trained: Path) -> Callable[[str, str], Path]:
     """Runs the convert stage in a new process: name of the output, hash seed -> its folder."""
 
     def convert(name: str, hash_seed: str) -> Path:
-        options = {"raw": "raw", "subsets": "subsets", "design": "design", "trained": "trained",
-                   "point": "point.json", "converted": name}  # fmt: skip
+        options = {"raw": "raw", "dataset": "dataset", "subsets": "subsets", "design": "design",
+                   "trained": "trained", "point": "point.json", "converted": name}  # fmt: skip
         arguments = [word for option, path in options.items() for word in (f"--{option}", path)]
         done = subprocess.run(
             [sys.executable, "-m", "tasks.convert", *arguments],

@@ -38,7 +38,7 @@ def stage(folder: Path, monkeypatch: pytest.MonkeyPatch, drop: float) -> Path:
     PIL.new("RGB", (32, 32)).save(folder / "a.png")
     (folder / "dataset").mkdir()
     Dataset(spec.classes, (Image("a.png", (32, 32)),)).save(folder / "dataset/dataset.json")
-    (folder / "calibration.txt").write_text("a.png\n")
+    (folder / "remedies.json").write_text('{"tried": [{"remedy": "none", "ap_drop": 0.4}]}')
     (folder / "test.txt").write_text("a.png\n")
     (folder / "params.yaml").write_text((REPOSITORY / "params.yaml").read_text())
     monkeypatch.chdir(folder)

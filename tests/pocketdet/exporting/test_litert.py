@@ -9,10 +9,9 @@ from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
 from pocketdet.exporting import delegates, flatbuffer, litert
 from pocketdet.exporting.contract import Contract
-from pocketdet.exporting.served import Served, Trained
+from pocketdet.exporting.served import Trained
 from pocketdet.exporting.variants import RECIPES
 from pocketdet.preprocess import Preprocessing
-from pocketdet.quiet import quiet
 from pocketdet.runtimes import Runtime
 from pocketdet.runtimes.litert import LiteRTRuntime
 from pocketdet.runtimes.opening import open_runtime
@@ -24,7 +23,7 @@ Pictures = list[npt.NDArray[np.uint8]]
 
 def trained(rule: Preprocessing) -> Trained:
     """What `describe` looks at: the rule alone."""
-    return Trained(None, None, rule, None, 0.01, (), None)
+    return Trained(None, None, rule, None, 0.01, None)
 
 
 @pytest.mark.parametrize(
@@ -98,35 +97,6 @@ def test_what_xnnpack_takes_is_one_piece(tiny_converted: Path, tiny_spec: NetSpe
         outside = delegates.outside(flatbuffer.read(path))["XNNPACK"]
         pieces = LiteRTRuntime(path, tiny_spec).partitions
         assert pieces == 1 if not outside else pieces > 1
-
-
-def test_calibration_is_checked() -> None:
-    served = Served(None, None, (1, 64, 96, 3))
-    with pytest.raises(ExportError, match="no calibration picture"):
-        litert._samples(served, RULE, [])
-    with pytest.raises(ExportError, match=r"shape \(32, 96, 3\), expected \(64, 96, 3\)"):
-        litert._samples(served, RULE, [np.zeros((32, 96, 3), np.uint8)])
-
-
-def test_calibration_spans_all_pixel_values_and_leaves_the_pictures_alone() -> None:
-    picture = np.full((64, 96, 3), 100, np.uint8)
-    (sample,) = litert._samples(Served(None, None, (1, 64, 96, 3)), RULE, [picture])
-    assert (sample.min(), sample.max()) == (-127 / 128, 1)
-    assert (picture == 100).all()
-
-
-def test_a_layer_that_litert_lacks_is_named() -> None:
-    with quiet():
-        import tensorflow as tf
-
-    shape = (1, 4, 4, 3)
-
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)], autograph=False)
-    def function(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"out": tf.raw_ops.Betainc(a=image, b=image, x=image, name="strange_layer")}
-
-    with pytest.raises(ExportError, match="Betainc"), quiet():
-        litert.convert(Served(function, tf.Module(), shape), "fp32")
 
 
 def test_what_is_no_litert_file_is_refused(tmp_path: Path) -> None:

@@ -57,10 +57,3 @@ def test_a_failing_gate_names_it(rows: list[noise.Noise]) -> None:
     (line,) = ledger.failures([row], 0.05, {"int8": rows})
     assert line.startswith("int8_nms: AP drop 3.00 points, at most 2 allowed")
     assert f"most quantisation noise is added by {noise.worst(rows).layer}" in line
-
-
-def test_calibration_pictures_are_named_by_a_hash(tmp_path: Path) -> None:
-    (tmp_path / "calibration.txt").write_text("a.png\nb.png\n")
-    found = noise.calibration(tmp_path)
-    assert found["images"] == 2
-    assert found["sha256"].startswith("06c1456d")

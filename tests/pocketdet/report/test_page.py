@@ -171,5 +171,7 @@ def test_model_card_has_verdict_scores_and_how_to_run(results) -> None:
     assert "| person | test | 2 |" in text
     assert "pocketdet detect photo.jpg --bundle street.zip" in text
     assert "not run: no coremltools" in text
+    assert "| none | none in words |  | 0 | 3 | 1 | 2.5 |" in text
+    assert "| more_pictures | more_pictures in words | shipped |" in text
     assert "Apache License 2.0" in card.licences(found)
     assert "EfficientNet-Lite0" in card.licences(found)
