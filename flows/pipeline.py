@@ -28,6 +28,7 @@ from rich.table import Table
 from flows import dag, workspace
 from flows.run_account import RunAccount
 from flows.walk import walk
+from pocketdet.devices import cards
 from pocketdet.errors import ParamsError, PocketdetError
 from tasks import params
 
@@ -136,11 +137,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stage", action="append", default=[], metavar="NAME")
     given = parser.parse_args(arguments)
     try:
-        if not given.set:  # those are checked in the clone
-            params.load()  # here too, as Prefect takes long to start
-    except ParamsError as error:
+        # Here too, as Prefect takes long to start, and before there is a clone.
+        given_params = workspace.overridden(Path.cwd(), given.set) if given.set else params.load()
+        cards.load(given_params.design.device)
+    except PocketdetError as error:
         sys.stderr.write(f"{error}\n")
-        return 2
+        return 2 if isinstance(error, ParamsError) else 1
     state = pipeline(given.set, given.stage, return_state=True)
     result = state.result(raise_on_failure=False)
     if isinstance(result, RunAccount):

@@ -10,8 +10,10 @@ import networkx
 from dvc.repo import Repo
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from pocketdet import project
+from pocketdet.devices import cards
 from pocketdet.errors import ParamsError
 from tasks import params
 
@@ -20,7 +22,8 @@ def stages(repo: Repo) -> list[tuple[str, str]]:
     """Every stage in running order with why it is not up to date ("" = it is)."""
     changes: dict[str, list] = repo.status()
     graph = repo.index.graph  # edges point from a stage to what it needs
-    order = reversed(list(networkx.topological_sort(graph)))
+    place = {stage: number for number, stage in enumerate(graph)}  # as in dvc.yaml
+    order = networkx.lexicographical_topological_sort(graph.reverse(), key=place.__getitem__)
     waits: set[str] = set()
     rows = []
     for stage in order:
@@ -59,7 +62,7 @@ def _flat(state: str | dict[str, str]) -> str:
 def main() -> int:
     """Print the table; exit status 2 if params.yaml is wrong, which DVC alone would not say."""
     try:
-        params.load()
+        cards.load(params.load().design.device)
     except ParamsError as error:
         sys.stderr.write(f"status: {error}\n")
         return 2
@@ -67,8 +70,8 @@ def main() -> int:
     with Repo(".") as repo:
         rows = stages(repo)
     for name, reason in rows:
-        table.add_row(name, f"[yellow]{reason}" if reason else "[green]up to date")
-    out = Console()
+        table.add_row(name, Text(reason, "yellow") if reason else Text("up to date", "green"))
+    out = Console(markup=False)
     out.print(table)
     here = Path.cwd()
     places = {

@@ -12,12 +12,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from flows import dag
 from pocketdet import params_file
+from pocketdet.config import Params
 from pocketdet.errors import ParamsError, PocketdetError
 from tasks import params, spool, store
 
@@ -118,6 +120,23 @@ def uncommitted(origin: Path) -> list[str]:
     """Tracked files that differ from the last commit, which a clone will not see."""
     listing = git(origin, "status", "--porcelain", "--untracked-files=no")
     return [line.split(maxsplit=1)[1] for line in listing.splitlines()]
+
+
+def overridden(origin: Path, overrides: Sequence[str]) -> Params:
+    """What the last commit's params become by overrides; nothing is written.
+
+    Raises:
+        ParamsError: A key does not exist or a value breaks its rule.
+        CloneError: There is no commit.
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "params.yaml"
+        path.write_text(git(origin, "show", "HEAD:params.yaml") + "\n", encoding="utf-8")
+        try:
+            edit(path, overrides)
+            return params.load(path)
+        except ParamsError as error:
+            raise ParamsError(str(error).replace(str(path), "params.yaml, as committed")) from None
 
 
 def edit(path: Path, overrides: Sequence[str]) -> None:

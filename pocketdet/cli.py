@@ -112,6 +112,8 @@ def import_(
         out.print(f"  {label}: {count}")
     for reason, count in Counter(finding.reason for finding in added.findings).items():
         out.print(f"  found {count} x {reason}; `validate` will list each", style="yellow")
+    for label in importing.absent(wanted, added.labels, rules.mapping):
+        out.print(f"  no box of this source is a {label}: is the name right?", style="yellow")
     unknown = policy.unmapped(added.labels, rules)
     if unknown:
         out.print(
@@ -143,15 +145,20 @@ def detect(
     """Find objects in photos and videos with a bundle's LiteRT file, as the phone would.
 
     Videos and cameras need OpenCV. A camera without --frames runs until it is stopped by Ctrl-C,
-    which leaves the pictures but no detections.json.
+    which leaves the pictures but no detections.json. What cannot be read is named and left out; the
+    exit status is 1 then.
     """
     from pocketdet import detect as detection
 
     sources: list[Path | int] = [*(images or []), *([] if camera is None else [camera])]
     if not sources:
         raise typer.BadParameter("name photos, videos or folders, or a --camera")
-    found = detection.run(sources, bundle, out, Console(stderr=True).print, every, frames)
-    Console(markup=False).print(f"{found} detections; see {out}", soft_wrap=True)
+    err = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    found = detection.run(sources, bundle, out, err.print, every, frames)
+    words = f"{found.detections} detections in {found.photos} photos and frames"
+    broken = f", {len(found.broken)} could not be read" if found.broken else ""
+    Console(markup=False).print(f"{words}{broken}; see {out}", soft_wrap=True)
+    raise typer.Exit(int(bool(found.broken)))
 
 
 @app.command()
@@ -242,7 +249,7 @@ def verify(
     from pocketdet import verifying
 
     opened, checks = verifying.verify(bundle)
-    out = Console()
+    out = Console(soft_wrap=True)
     out.print(Text(f"{opened.name}: {len(opened.files)} files, every byte as the manifest says"))
     for check in checks:
         out.print(Text(f"{check.variant:16} {check.state:8} {check.note}"))

@@ -1,12 +1,13 @@
 """Find objects in photos with a bundle alone: numpy, Pillow and LiteRT, no TensorFlow.
 
 Writes beside detections.json (one row a photo, boxes in its upright pixels) a picture of each photo
-with its boxes; of a video or a camera, each frame is a photo. Behind `pocketdet detect`.
+with its boxes; of a video or a camera, each frame is a photo. What cannot be read is named there
+too, and keeps no other from being looked at. Behind `pocketdet detect`.
 """
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -45,6 +46,34 @@ class Shot:
     moment: tuple[int, float] | None = None
 
 
+@dataclass(frozen=True)
+class Broken:
+    """A photo, video or camera that cannot be read.
+
+    Attributes:
+        source: Path, or "camera N".
+        error: Why, in words.
+    """
+
+    source: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of all photos.
+
+    Attributes:
+        detections: How many objects were found.
+        photos: In how many photos and frames.
+        broken: What could not be read.
+    """
+
+    detections: int
+    photos: int
+    broken: tuple[Broken, ...]
+
+
 def run(
     images: Sequence[Path | int],
     bundle: Path,
@@ -52,24 +81,21 @@ def run(
     progress: Callable[[str], None] = lambda text: None,
     every: int = 1,
     most: int | None = None,
-) -> int:
+) -> Outcome:
     """Detect objects and write annotated pictures and detections.json.
 
     Args:
         images: Photos, videos, folders whose photos and videos are taken, numbers of cameras.
         bundle: Folder or zip of a bundle; all of it is verified first.
         out: Folder to write into; made if needed, files of the same names are replaced.
-        progress: Called with a line of text now and then.
+        progress: Called with a line of text now and then, and with each photo that is broken.
         every: Of a video: take each so many-th frame.
         most: Of a video or camera: stop after so many frames taken; None for all.
-
-    Returns:
-        How many objects were found.
 
     Raises:
         BundleError: The bundle is altered, incomplete or unsafe.
         ExportError: LiteRT is missing or cannot run the file.
-        DatasetError: A photo is missing or broken, or there is none.
+        DatasetError: A photo is missing, or there is none.
     """
     photos = listed(images)
     kept = {photo.resolve() for photo in photos if isinstance(photo, Path)}
@@ -80,38 +106,50 @@ def run(
             )
     opened = bundles.open(bundle)
     out.mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    broken = []
     with TemporaryDirectory(prefix="pocketdet-") as folder:
         opened.unpack(Path(folder))
         contract = Contract.load(Path(folder) / "contract.json")
         model = opened.model({variant.file for variant in contract.variants})
         runtime = open_runtime(Path(folder) / model, contract.net)
-        for done, shot in enumerate(shots(photos, every, most), start=1):
+        for shot in shots(photos, every, most):
+            if isinstance(shot, Broken):
+                broken.append(shot)
+                progress(shot.error)
+                continue
             rgb = shot.rgb
             found = find(rgb, runtime, contract.preprocessing, contract.operating_point)
             marks = class_marks(found, contract.net.classes)
             largest = (min(MOST_WH[0], rgb.shape[1]), min(MOST_WH[1], rgb.shape[0]))
             draw(rgb, marks, largest).save(out / shot.name, quality=92)
             rows.append(row(shot, found, contract))
-            if done % 25 == 0:
-                progress(f"{done} photos and frames")
-    head = json.dumps({"bundle": opened.name, "model": model}, ensure_ascii=False)[:-1]
+            if len(rows) % 25 == 0:
+                progress(f"{len(rows)} photos and frames")
+    facts = {"bundle": opened.name, "model": model, "broken": [asdict(one) for one in broken]}
+    head = json.dumps(facts, ensure_ascii=False)[:-1]
     lines = ",\n".join(json.dumps(photo, ensure_ascii=False) for photo in rows)
     text = f'{head}, "photos": [\n{lines}\n]}}\n'  # a photo a line, for people and diffs
     (out / "detections.json").write_text(text, encoding="utf-8")
-    return sum(len(photo["detections"]) for photo in rows)
+    detections = sum(len(photo["detections"]) for photo in rows)
+    return Outcome(detections, len(rows), tuple(broken))
 
 
-def shots(sources: Sequence[Path | int], every: int = 1, most: int | None = None) -> Iterator[Shot]:
-    """Every photo, and every frame that is taken."""
+def shots(
+    sources: Sequence[Path | int], every: int = 1, most: int | None = None
+) -> Iterator[Shot | Broken]:
+    """Every photo, and every frame that is taken; a source that breaks, from there on, as such."""
     for source, name in zip(sources, output_names(sources), strict=True):
-        if isinstance(source, Path) and source.suffix.lower() not in footage.SUFFIXES:
-            yield Shot(str(source), name, load_rgb(source))
-            continue
         words = f"camera {source}" if isinstance(source, int) else str(source)
-        for number, time_s, rgb in footage.frames(source, every, most):
-            stem = name.removesuffix(".jpg")
-            yield Shot(words, f"{stem}_{number:06}.jpg", rgb, (number, time_s))
+        try:
+            if isinstance(source, Path) and source.suffix.lower() not in footage.SUFFIXES:
+                yield Shot(words, name, load_rgb(source))
+                continue
+            for number, time_s, rgb in footage.frames(source, every, most):
+                stem = name.removesuffix(".jpg")
+                yield Shot(words, f"{stem}_{number:06}.jpg", rgb, (number, time_s))
+        except DatasetError as error:
+            yield Broken(words, str(error))
 
 
 def listed(images: Sequence[Path | int]) -> list[Path | int]:

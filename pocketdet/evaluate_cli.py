@@ -43,6 +43,7 @@ def evaluate(
         name: project.option(here, "evaluate", name)
         for name in ("raw", "dataset", "subsets", "design", "trained", "point")
     }
+    section, seed = project.section(here, "evaluate", Evaluate), project.value(here, "seed")
     known = sorted(path.stem for path in paths["subsets"].glob("*.txt"))
     if not known:
         raise project.ProjectError(f"no subsets in {paths['subsets']} yet; run: dvc repro")
@@ -52,7 +53,6 @@ def evaluate(
             param_hint="--subset",
         )
     members = paths["subsets"] / f"{subset}.txt"
-    section, seed = project.section(here, "evaluate", Evaluate), project.value(here, "seed")
     opened: AbstractContextManager[Subject]
     if bundle:
         opened = subjects.of_bundle(bundle)

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -139,3 +140,9 @@ def add_to_params(
             rules["mapping"]["*"] = others
 
     return params_file.edit(path, change, repr(name)).validate_
+
+
+def absent(classes: Iterable[str], labels: Iterable[str], mapping: Mapping[str, str]) -> list[str]:
+    """The classes that no annotated name stands for, by itself or by the mapping."""
+    shown = {mapping.get(label, label) for label in labels} | {mapping.get("*")}
+    return [label for label in classes if label not in shown]

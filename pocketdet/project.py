@@ -39,17 +39,23 @@ def option(project: Path, stage: str, name: str) -> Path:
     """The path that a stage's command in dvc.yaml gets as `--name`.
 
     Raises:
-        ProjectError: The stage has no such option.
+        ProjectError: The file is broken, or the stage has no such option.
     """
     import yaml
 
-    raw = yaml.safe_load((project / "dvc.yaml").read_text(encoding="utf-8"))
+    path = project / "dvc.yaml"
     names: dict[str, Any] = {}
-    for group in raw.get("vars", []):
-        names |= group
-    words = str(raw.get("stages", {}).get(stage, {}).get("cmd", "")).split()
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for group in raw.get("vars", []):
+            names |= group
+        words = str(raw.get("stages", {}).get(stage, {}).get("cmd", "")).split()
+    except (yaml.YAMLError, ValueError, AttributeError, TypeError) as error:
+        raise ProjectError(
+            f"{path}: cannot be read ({error}); restore it: git checkout dvc.yaml"
+        ) from None
     if f"--{name}" not in words[:-1]:
-        raise ProjectError(f"{project / 'dvc.yaml'}: the command of stage {stage} has no --{name}")
+        raise ProjectError(f"{path}: the command of stage {stage} has no --{name}")
     text = words[words.index(f"--{name}") + 1]
     return project / re.sub(r"\$\{([\w.]+)\}", lambda match: _path(names, match[1]), text)
 

@@ -6,12 +6,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from pocketdet.errors import PocketdetError
+
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back everything that is written to the process' stderr; show it if the body raises.
+    """Hold back everything that is written to the process' stderr; show it if the body crashes.
 
-    Python's own logging and `warnings` cannot do this: they write from C++.
+    An error that is meant for the user is no crash. Python's own logging and `warnings` cannot do
+    this: they write from C++.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
@@ -20,6 +23,8 @@ def quiet() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except PocketdetError:  # whose message says it all
+            raise
         except BaseException:
             sys.stderr.flush()
             held.seek(0)

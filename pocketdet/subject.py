@@ -11,7 +11,7 @@ from pocketdet.config import Evaluate
 from pocketdet.dataset import Dataset
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import NetSpec
-from pocketdet.errors import DatasetError, PocketdetError
+from pocketdet.errors import DatasetError, PocketdetError, WeightsError
 from pocketdet.evaluation import Evaluator, expressions
 from pocketdet.exporting.contract import Contract
 from pocketdet.preprocess import Preprocessing
@@ -61,7 +61,11 @@ def of_weights(weights: Path, design: Path, point: Path) -> Subject:
     with TemporaryDirectory(prefix="pocketdet-") as folder, quiet():
         trained = Path(folder)
         (trained / "weights.safetensors").symlink_to(weights.resolve())
-        runtime = KerasRuntime.load(design, trained)
+        try:
+            runtime = KerasRuntime.load(design, trained)
+        except WeightsError as error:
+            here = str(trained / "weights.safetensors")
+            raise WeightsError(str(error).replace(here, str(weights))) from None
     chosen = OperatingPoint.load(point) if point.exists() else None
     rule = Preprocessing.load(design / "preprocessing.json")
     return Subject(str(weights), runtime, runtime.spec.classes, rule, chosen)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -23,11 +23,25 @@ from pocketdet.errors import PocketdetError
 from pocketdet.files import sha256
 
 Kind = Literal["training", "result"]
+Value = TypeVar("Value")
 Epoch = tuple[int, int, dict[str, float]]  # epoch, milliseconds since 1970, metrics
 
 
 class SpoolError(PocketdetError):
     """A record that cannot be read back."""
+
+
+@dataclass(frozen=True)
+class _Epoch:
+    epoch: int
+    ms: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _End:
+    weights: str
+    ms: int
 
 
 def root() -> Path:
@@ -119,26 +133,34 @@ class Record:
         return now
 
     def epochs(self) -> Iterator[Epoch]:
-        """Every epoch on disk."""
+        """Every epoch on disk.
+
+        Raises:
+            SpoolError: A line is broken.
+        """
         path = self.folder / "epochs.jsonl"
         if not path.exists():
             return
-        for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-            if line.endswith("\n"):
-                row = json.loads(line)
-                yield row["epoch"], row["ms"], row["metrics"]
+        for line in path.read_bytes().splitlines(keepends=True):
+            if line.endswith(b"\n"):
+                row = _checked(_Epoch, path, line)
+                yield row.epoch, row.ms, row.metrics
 
     def end(self, weights: str) -> None:
         """Note that the training ended, and with which weights (sha256)."""
         write_json(self.folder / "end.json", {"weights": weights, "ms": now_ms()})
 
     def ended(self) -> tuple[str, int] | None:
-        """(sha256 of the weights, milliseconds) of a training that ended."""
+        """(sha256 of the weights, milliseconds) of a training that ended.
+
+        Raises:
+            SpoolError: The note of its end is broken.
+        """
         path = self.folder / "end.json"
         if not path.exists():
             return None
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        return raw["weights"], raw["ms"]
+        end = _checked(_End, path, path.read_bytes())
+        return end.weights, end.ms
 
     def remove(self) -> None:
         """Forget it: it has been uploaded."""
@@ -193,14 +215,18 @@ def load(folder: Path) -> Record:
         SpoolError: It is broken.
     """
     path = folder / "record.json"
+    return _checked(Record, path, path.read_bytes())
+
+
+def _checked(kind: type[Value], path: Path, text: bytes) -> Value:
     try:
-        return TypeAdapter(Record).validate_json(path.read_bytes())
+        return TypeAdapter(kind).validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         why = ": ".join([*map(str, first["loc"]), first["msg"]])
         raise SpoolError(
-            f"{path}: broken record ({why}); move the folder {folder} out of the spool, and the "
-            "others can be uploaded"
+            f"{path}: broken record ({why}); move the folder {path.parent} out of the spool, and "
+            "the others can be uploaded"
         ) from error
 
 

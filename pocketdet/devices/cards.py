@@ -59,7 +59,10 @@ def load(name: str) -> Card:
     import yaml
 
     if name not in names():
-        raise ParamsError(f"design.device: {name!r} is none of {', '.join(names())}")
+        raise ParamsError(
+            f"{name!r} is none of {', '.join(names())}, the cards that design.device in "
+            "params.yaml may name"
+        )
     text = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
     try:
         return Card.model_validate(yaml.safe_load(text))

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
-from pocketdet.devices.measured import MeasurementError, Times
+from pocketdet.devices.measured import MeasurementError, Positive, Times
 
 UNITS = ("cpu", "cpu_and_gpu", "all", "cpu_and_neural_engine")  # MLComputeUnits in its order
 MAX_BYTES = 50_000_000  # a report lists every operation; more is none
@@ -35,7 +35,7 @@ class _Device(BaseModel):
 
 
 class _Samples(BaseModel):
-    samples: list[float] = Field(min_length=1)
+    samples: list[Positive] = Field(min_length=1)
 
 
 class _Results(BaseModel):

@@ -11,8 +11,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import BundleError, PocketdetError
@@ -21,6 +22,9 @@ from pocketdet.files import sha256, write_text
 
 FILES = {"cpu": "int8", "gpu": "fp16"}
 """Unit of a card: the file that an estimate of it is about (see `pocketdet.design.latency`)."""
+
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class MeasurementError(PocketdetError):
@@ -46,9 +50,9 @@ class Times:
 
     device: str
     unit: str
-    mean_ms: float
-    min_ms: float
-    max_ms: float
+    mean_ms: Positive
+    min_ms: Positive
+    max_ms: Positive
     std_ms: float
     runs: int
     start_ms: float | None

@@ -291,7 +291,7 @@ def design_rationale(facts: Facts) -> list[str]:
 
 
 def costs(facts: Facts) -> Table | None:
-    """The operations with most multiply-accumulates."""
+    """The operations with most multiply-accumulates; of int8, a weight or value is a byte."""
     if not facts.costs:
         return None
     total = sum(int(row["macs"]) for row in facts.costs)
@@ -304,9 +304,11 @@ def costs(facts: Facts) -> Table | None:
             f"{int(row['macs']) / 1e6:.1f}",
             f"{int(row['macs']) / total:.1%}",
             f"{int(row['weights']) / 1e3:.1f}",
+            f"{(int(row['read']) + int(row['written'])) / 1e3:.1f}",
             f"{float(row['estimated_ms']):.2f}",
         )
         for row in most
     ]
-    header = ("Layer", "Kind", "Output", "MMAC", "Share", "Weights, thousand", "Estimated ms")
+    sizes = ("Weights, kB", "Moves, kB")
+    header = ("Layer", "Kind", "Output", "MMAC", "Share", *sizes, "Estimated ms")
     return table(header, rows, 3)

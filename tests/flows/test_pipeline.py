@@ -188,6 +188,8 @@ def test_source_that_is_nowhere_is_named_with_the_remedy(in_toy):
 def test_exit_status(in_toy, capsys):
     assert main(["--stage", "splitt"]) == 2
     assert main(["--set", "train.epohs=1"]) == 2
+    assert "params.yaml, as committed: 1 wrong" in capsys.readouterr().err
+    assert not (Path(".pocketdet/clones")).exists(), "refused before anything is cloned"
     in_toy.edit("toy/split.py", "raise SystemExit('broken')")
     assert main([]) == 1
     assert "broken" in capsys.readouterr().out

@@ -1,7 +1,8 @@
 import pytest
 from conftest import REPOSITORY
+from dvc.repo import Repo
 
-from flows import pipeline, status
+from flows import dag, pipeline, status
 
 # Of DVC, about a package that it uses.
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value will soon:DeprecationWarning")
@@ -9,7 +10,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value will soon:Deprec
 
 @pytest.mark.parametrize("command", [status.main, lambda: pipeline.main([])])
 @pytest.mark.parametrize(
-    ("old", "new", "says"), [("seed: 0", "seed: [", "not YAML"), ("batch:", "bacth:", "bacth")]
+    ("old", "new", "says"),
+    [
+        ("seed: 0", "seed: [", "not YAML"),
+        ("batch:", "bacth:", "bacth"),
+        ("device: talk_phone", "device: nokia", "'nokia' is none of"),
+    ],
 )
 def test_wrong_params_are_said_before_anything_else(
     tmp_path, monkeypatch, capsys, command, old, new, says
@@ -21,3 +27,10 @@ def test_wrong_params_are_said_before_anything_else(
     assert command() == 2
     assert "params.yaml" in (said := capsys.readouterr().err)
     assert says in said
+
+
+def test_stages_come_in_the_pipelines_order(monkeypatch):
+    with Repo(str(REPOSITORY)) as repo:
+        monkeypatch.setattr(repo, "status", dict)
+        names = [name for name, _ in status.stages(repo)]
+    assert names == [node.name for node in dag.nodes(REPOSITORY)]

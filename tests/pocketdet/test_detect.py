@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -7,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PIL
+from typer.testing import CliRunner
 
-from pocketdet import bundle, detect, footage
+from pocketdet import bundle, cli, detect, footage
 from pocketdet.errors import BundleError, DatasetError
 from pocketdet.exporting.contract import Contract
 
@@ -20,7 +22,7 @@ for name in ("coremltools", "cv2", "defusedxml", "jinja2", "keras", "matplotlib"
     sys.modules[name] = None  # importing it raises ImportError
 from pathlib import Path
 from pocketdet import detect
-print(detect.run([Path(sys.argv[1])], Path(sys.argv[2]), Path(sys.argv[3])))
+print(detect.run([Path(sys.argv[1])], Path(sys.argv[2]), Path(sys.argv[3])).detections)
 """
 
 
@@ -64,7 +66,7 @@ def test_photos_are_never_overwritten(packed, photos) -> None:
 
 def test_writes_pictures_and_boxes_in_the_photos_pixels(packed, photos, tmp_path) -> None:
     out = tmp_path / "new/out"
-    count = detect.run([photos, photos / "more/a.png"], packed[1], out)
+    count = detect.run([photos, photos / "more/a.png"], packed[1], out).detections
     found = json.loads((out / "detections.json").read_text())
     assert [photo["picture"] for photo in found["photos"]] == ["a.jpg", "b.jpg", "a_2.jpg"]
     assert (found["bundle"], found["model"]) == ("tiny", "int8.tflite")
@@ -105,15 +107,26 @@ def test_model_that_the_contract_does_not_know_is_refused(packed, photos, tmp_pa
         detect.run([photos], archive, tmp_path / "out")
 
 
-def test_missing_broken_and_no_photos_are_named(packed, tmp_path) -> None:
+def test_a_broken_photo_is_reported_and_the_others_are_done(packed, photos, tmp_path) -> None:
+    (photos / "aa.jpg").write_bytes(b"\xff\xd8\xff")
+    (photos / "c.mp4").write_bytes(b"no video")
+    words = ["detect", str(photos), "--bundle", str(packed[1]), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(cli.app, words)
+    assert done.exit_code == 1
+    assert "in 2 photos and frames, 2 could not be read; see" in done.output
+    assert "aa.jpg: not a whole picture" in done.stderr
+    found = json.loads((tmp_path / "out/detections.json").read_text())
+    assert [photo["picture"] for photo in found["photos"]] == ["a.jpg", "b.jpg"]
+    assert [Path(row["source"]).name for row in found["broken"]] == ["aa.jpg", "c.mp4"]
+    assert "not a whole picture" in found["broken"][0]["error"]
+
+
+def test_missing_and_no_photos_are_named(packed, tmp_path) -> None:
     with pytest.raises(DatasetError, match=r"gone\.jpg: not found"):
         detect.run([tmp_path / "gone.jpg"], packed[1], tmp_path / "out")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="no photo in"):
         detect.run([tmp_path / "empty"], packed[1], tmp_path / "out")
-    (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8\xff")
-    with pytest.raises(DatasetError, match=r"cut\.jpg: not a whole picture"):
-        detect.run([tmp_path / "cut.jpg"], packed[1], tmp_path / "out")
 
 
 @pytest.fixture
@@ -148,11 +161,11 @@ def test_so_many_frames_and_no_more(packed, video, tmp_path) -> None:
 
 
 def test_videos_that_cannot_be_read_are_named(packed, tmp_path, monkeypatch) -> None:
-    (tmp_path / "broken.mp4").write_bytes(b"no video")
-    with pytest.raises(DatasetError, match=r"broken\.mp4: (cannot be opened|gives no frame)"):
-        detect.run([tmp_path / "broken.mp4"], packed[1], tmp_path / "out")
-    with pytest.raises(DatasetError, match="camera 99: cannot be opened"):
-        detect.run([99], packed[1], tmp_path / "out")
+    video = tmp_path / "broken.mp4"
+    video.write_bytes(b"no video")
+    shown, camera = detect.run([video, 99], packed[1], tmp_path / "out").broken
+    assert re.search(r"broken\.mp4: (cannot be opened|gives no frame)", shown.error)
+    assert (camera.source, camera.error[:27]) == ("camera 99", "camera 99: cannot be opened")
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(DatasetError, match="need OpenCV: pip install opencv-python-headless"):
-        detect.run([tmp_path / "broken.mp4"], packed[1], tmp_path / "out")
+    (shown,) = detect.run([video], packed[1], tmp_path / "out").broken
+    assert "need OpenCV: pip install opencv-python-headless" in shown.error

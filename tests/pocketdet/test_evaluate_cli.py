@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image as PIL
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from pocketdet import cli
 from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.errors import ParamsError, WeightsError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -66,6 +68,24 @@ def test_point_of_the_contract_beside_a_file_is_used(project, tiny_converted: Pa
     threshold = contract["operating_point"]["score_min"]
     rows = evaluate("--file", str(tiny_converted / "int8.tflite"))
     assert rows["(all)"]["threshold"] == threshold
+
+
+def test_wrong_weights_are_named_by_their_own_path(project, tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    other = tmp_path / "other.safetensors"
+    save_file({"a": np.zeros(1, np.float32)}, other)
+    words = ["evaluate", "--subset", "test", "--weights", str(other)]
+    done = CliRunner().invoke(cli.app, words)
+    assert isinstance(done.exception, WeightsError)
+    assert str(done.exception).startswith(f"{other}: weights of another net")
+
+
+def test_params_are_read_before_the_subset_is_looked_for(project) -> None:
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace("resamples:", "resample:"))
+    done = CliRunner().invoke(cli.app, ["evaluate", "--subset", "night"])
+    assert isinstance(done.exception, ParamsError)
 
 
 def test_other_classes_and_an_unknown_subset_are_refused(project, tiny_converted: Path) -> None:

@@ -131,3 +131,9 @@ def test_others_names_what_becomes_of_all_other_labels(tmp_path):
     rules = importing.add_to_params(path, "mine", "voc", ["cat"], "drop")
     assert policy.unmapped(["cat", "Dog", "cyclist"], rules) == []
     assert rules.mapping["*"] == "drop"
+
+
+def test_classes_that_a_source_does_not_show_are_found() -> None:
+    labels, mapping = ["pedestrian", "cat"], {"pedestrian": "person"}
+    assert importing.absent(["person", "cat", "nope"], labels, mapping) == ["nope"]
+    assert importing.absent(["thing"], labels, {"*": "thing"}) == []

@@ -30,3 +30,10 @@ def test_a_module_that_fails_says_why_on_either_stream(tmp_path):
     (tmp_path / "talker.py").write_text("print('no disk')\nraise SystemExit(3)\n")
     with pytest.raises(project.ProjectError, match="talker now: no disk"):
         project.output(tmp_path, "talker", "now")
+
+
+@pytest.mark.parametrize("text", ["stages: [", "3", "vars: 3", "stages: {evaluate: 3}", "a: \xff"])
+def test_a_broken_dvc_yaml_is_named_with_the_remedy(tmp_path, text):
+    (tmp_path / "dvc.yaml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(project.ProjectError, match=r"(?s)dvc\.yaml: .* git checkout dvc"):
+        project.option(tmp_path, "evaluate", "raw")

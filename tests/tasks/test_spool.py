@@ -22,3 +22,17 @@ def test_a_broken_record_is_named_with_the_remedy(tmp_path, monkeypatch, text, s
         tracking.sync()
     for words in (str(path), says, f"move the folder {whole.folder} out"):
         assert words in str(error.value)
+
+
+@pytest.mark.parametrize("file", ["epochs.jsonl", "end.json"])
+@pytest.mark.parametrize("text", [b"{}\n", b'{"weights": 3}\n', b"[\n"])
+def test_what_a_training_noted_is_checked_too(tmp_path, monkeypatch, file, text):
+    monkeypatch.setenv("POCKETDET_STATE", str(tmp_path))
+    record = spool.Record("training", "a" * 64, 1, {}, {}, {}).save()
+    assert record.add_epoch(1, {"loss": float("nan")})
+    record.end("ab")
+    assert [epoch for epoch, _, _ in record.epochs()] == [1]
+    assert record.ended()[0] == "ab"
+    (record.folder / file).write_bytes(text)
+    with pytest.raises(spool.SpoolError, match=rf"{file}: broken record .* move the folder"):
+        (list(record.epochs()), record.ended())

@@ -9,9 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from pocketdet.devices import iphone
+from pocketdet import cli
+from pocketdet.detector.decode import OperatingPoint
+from pocketdet.detector.spec import Level, NetSpec
+from pocketdet.devices import iphone, measured
 from pocketdet.devices.measured import MeasurementError
+from pocketdet.exporting.contract import Contract, Variant, coding_of
+from pocketdet.preprocess import Preprocessing
+
+NET = NetSpec("b", 1.0, "none", 8, 0, (64, 32), ("person",), (Level(8, ()),), "anchor_free")
 
 
 def report() -> dict[str, Any]:
@@ -61,6 +69,8 @@ def test_without_a_load_there_is_no_start(tmp_path: Path) -> None:
         ("deviceInfo", {"modelName": "iPhone 16"}, "osNameAndVersionWithoutBuildNumber"),
         ("deviceResults", {"predict": {"samples": []}}, "deviceResults.predict.samples"),
         ("deviceResults", {"predict": {"samples": ["quick"]}}, "predict.samples.0"),
+        ("deviceResults", {"predict": {"samples": [0.1, -0.1]}}, "predict.samples.1"),
+        ("deviceResults", {"predict": {"samples": [float("nan")]}}, "predict.samples.0"),
     ],
 )
 def test_what_is_no_report_of_this_file_is_named(
@@ -76,3 +86,18 @@ def test_a_missing_or_broken_report(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text("[")
     with pytest.raises(MeasurementError, match="not a performance report"):
         iphone.read(tmp_path, "detector")
+
+
+def test_the_command_files_a_report_under_the_card(tmp_path: Path) -> None:
+    variants = (Variant("coreml", "detector.mlpackage", "Core ML", (), (), "file"),)
+    rule, point = Preprocessing(NET.input_wh, "stretch"), OperatingPoint(0.3, 0.6, 20)
+    Contract(NET, rule, point, variants, coding_of(NET)).save(tmp_path / "contract.json")
+    (tmp_path / "detector.mlpackage").mkdir()
+    (tmp_path / "detector.mlpackage/Manifest.json").write_text("{}")
+    words = ["profile", str(tmp_path / "detector.mlpackage"), "--device", "iphone_13"]
+    words += ["--xcode", str(save(tmp_path / "detector.mlperf", report()))]
+    done = CliRunner().invoke(cli.app, [*words, "--out", str(tmp_path / "measured.json")])
+    assert done.exit_code == 0, done.output
+    assert "coreml on iPhone 16, iOS 26.3.1, cpu_and_neural_engine: 3.00 ms" in done.output
+    (row,) = measured.read(tmp_path / "measured.json")
+    assert (row.card, row.variant, row.net) == ("iphone_13", "coreml", NET)

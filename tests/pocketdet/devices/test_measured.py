@@ -72,3 +72,12 @@ def test_the_file_holds_plain_json(tmp_path: Path) -> None:
     measured.add(tmp_path / "measured.json", ROW)
     (row,) = json.loads((tmp_path / "measured.json").read_text())
     assert (row["card"], row["times"]["mean_ms"], row["net"]["width"]) == ("redmi_note_7", 55.0, 1)
+
+
+@pytest.mark.parametrize("ms", ["0", "-1", "NaN", "1e999"])
+def test_times_that_cannot_be_are_refused(tmp_path: Path, ms: str) -> None:
+    path = tmp_path / "measured.json"
+    measured.add(path, ROW)
+    path.write_text(path.read_text().replace('"mean_ms": 55.0', f'"mean_ms": {ms}'))
+    with pytest.raises(MeasurementError, match=r"0\.times\.mean_ms"):
+        measured.read(path)
