@@ -197,12 +197,16 @@ class RunLink:
 
 
 def run_of(file: Path, project: Path | None = None) -> RunLink | None:
-    """The MLflow run that holds a file as it is now, if it was recorded on this machine."""
+    """The MLflow run that holds a file as it is now, if it was recorded on this machine.
+
+    Raises:
+        SpoolError: A note of where a result went is broken.
+    """
     if not file.is_file():
         return None
     digest = sha256(file)
     for path in sorted((state(project) / "runs").glob("*.json")):
-        link = RunLink(**json.loads(path.read_text(encoding="utf-8")))
+        link = _checked(RunLink, path, path.read_bytes(), "delete it; MLflow keeps the run")
         if digest in link.files.values():
             return link
     return None
@@ -218,16 +222,14 @@ def load(folder: Path) -> Record:
     return _checked(Record, path, path.read_bytes())
 
 
-def _checked(kind: type[Value], path: Path, text: bytes) -> Value:
+def _checked(kind: type[Value], path: Path, text: bytes, remedy: str = "") -> Value:
     try:
         return TypeAdapter(kind).validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         why = ": ".join([*map(str, first["loc"]), first["msg"]])
-        raise SpoolError(
-            f"{path}: broken record ({why}); move the folder {path.parent} out of the spool, and "
-            "the others can be uploaded"
-        ) from error
+        aside = f"move the folder {path.parent} out of the spool, and the others can be uploaded"
+        raise SpoolError(f"{path}: broken record ({why}); {remedy or aside}") from error
 
 
 def waiting() -> list[Record]:

@@ -36,3 +36,12 @@ def test_what_a_training_noted_is_checked_too(tmp_path, monkeypatch, file, text)
     (record.folder / file).write_bytes(text)
     with pytest.raises(spool.SpoolError, match=rf"{file}: broken record .* move the folder"):
         (list(record.epochs()), record.ended())
+
+
+def test_a_broken_note_of_a_run_is_named(tmp_path):
+    file, link = tmp_path / "a.zip", tmp_path / ".pocketdet/runs/1.json"
+    file.touch()
+    link.parent.mkdir(parents=True)
+    link.write_text('{"uri": 3}')
+    with pytest.raises(spool.SpoolError, match=r"1\.json: broken record .* delete it"):
+        spool.run_of(file, tmp_path)
