@@ -139,20 +139,20 @@ def _print(found: "Checkup") -> None:
         Column("check", no_wrap=True),
         Column("count", justify="right"),
         Column("boxes", justify="right"),
-        "first",
     )
     for symptom in found.symptoms:
-        where = [*symptom.where[:SHOWN]]
-        if len(symptom.where) > SHOWN:
-            where.append(f"and {len(symptom.where) - SHOWN} more")
         boxes = str(symptom.boxes) if symptom.boxes else ""
         cells = (symptom.severity, symptom.check, str(symptom.count), boxes)
-        table.add_row(
-            *cells, Text("\n".join(filter(None, (symptom.what, *where)))),
-            style=STYLES[symptom.severity],
-        )  # fmt: skip
+        table.add_row(*cells, style=STYLES[symptom.severity])
     if found.symptoms:
         out.print(table)
+    for symptom in found.symptoms:  # a column of the table would be too narrow for them
+        where = ", ".join(symptom.where[:SHOWN])
+        if len(symptom.where) > SHOWN:
+            where += f" and {len(symptom.where) - SHOWN} more"
+        what = "" if symptom.what in where else symptom.what
+        line = "; ".join(filter(None, (what, where)))
+        out.print(Text(f"{symptom.check}: {line}"), soft_wrap=True)
     for kind, count in found.unread.items():
         out.print(f"Not read, because boxes alone are: {count} x {kind}")
     out.print(

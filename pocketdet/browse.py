@@ -17,8 +17,10 @@ from pocketdet.dataset import DONT_CARE, Box, Dataset, read_paths
 from pocketdet.errors import BrowseError
 
 TRUTH, FOUND, VIOLATIONS, SUSPECTS = "ground_truth", "predictions", "violations", "suspects"
+FAINT = "all_predictions"  # of any score, for the mAP; hidden until asked for
 POINT = "at_point"  # evaluation at the operating point: marks hits, misses and false alarms
 ALL = "all_scores"  # evaluation of all detections, for the mAP
+SHOWN = ("path", "source", "subset", "group")  # beside the labels, where a view is of some
 MOST_SUSPECTS = 0.05  # share of the pictures in the view of suspects
 Row = Mapping[str, str]
 
@@ -100,6 +102,8 @@ def build(scene: Scene, name: str) -> Any:
     fo.config.show_progress_bars = False
     dataset = fo.Dataset(name, overwrite=True, persistent=True)
     dataset.default_classes = list(scene.dataset.classes)
+    drawn = [TRUTH, FOUND, VIOLATIONS, SUSPECTS]
+    dataset.app_config.active_fields = fo.ActiveFields(exclude=False, paths=drawn)
     subset_of = {path: subset for subset, paths in scene.subsets.items() for path in paths}
     violations, suspects = _by_image(scene.violations), _by_image(scene.suspects)
     samples = []
@@ -123,12 +127,15 @@ def build(scene: Scene, name: str) -> Any:
         sample[VIOLATIONS] = detections(violations[image.path])
         sample[SUSPECTS] = detections(suspects[image.path])
         if scene.found is not None and image.path in scene.found:
-            sample[FOUND] = fo.Detections(
-                detections=[
-                    fo.Detection(label=label, bounding_box=_share(xywh, size), confidence=score)
-                    for label, xywh, score in scene.found[image.path]
-                ]
-            )
+            rows = scene.found[image.path]
+            sure = [row for row in rows if row[2] >= scene.thresholds.get(row[0], 0)]
+            for name, some in ((FOUND, sure), (FAINT, rows)):
+                sample[name] = fo.Detections(
+                    detections=[
+                        fo.Detection(label=label, bounding_box=_share(xywh, size), confidence=score)
+                        for label, xywh, score in some
+                    ]
+                )
         samples.append(sample)
     dataset.add_samples(samples)
     if scene.found is not None:
@@ -160,13 +167,10 @@ def _evaluate(dataset: Any, scene: Scene) -> None:
 
     evaluated = dataset.match(ViewField("subset").is_in(_evaluated(scene)))
     options = {"gt_field": TRUTH, "method": "coco", "classes": list(scene.dataset.classes)}
-    whole = evaluated.evaluate_detections(FOUND, eval_key=ALL, compute_mAP=True, **options)
+    whole = evaluated.evaluate_detections(FAINT, eval_key=ALL, compute_mAP=True, **options)
     dataset.info["mAP"] = float(whole.mAP())
     if scene.thresholds:
-        score, label = ViewField("confidence"), ViewField("label")
-        above = [(label == name) & (score >= t) for name, t in scene.thresholds.items()]
-        shown = evaluated.filter_labels(FOUND, ViewField.any(above), only_matches=False)
-        shown.evaluate_detections(FOUND, eval_key=POINT, **options)
+        evaluated.evaluate_detections(FOUND, eval_key=POINT, **options)
     dataset.save()
 
 
@@ -180,11 +184,13 @@ def _views(dataset: Any, scene: Scene) -> Iterator[tuple[str, Any]]:
     for name, paths in scene.slices.items():
         yield f"slice {name}", dataset.match(ViewField("path").is_in(list(paths)))
     if scene.violations:
-        yield "policy violations", dataset.filter_labels(VIOLATIONS, ViewField("label") != "")
+        view = dataset.filter_labels(VIOLATIONS, ViewField("label") != "")
+        yield "policy violations", view.select_fields([*SHOWN, VIOLATIONS])
     if scene.suspects:
         worst = list(dict.fromkeys(row["image"] for row in scene.suspects))
         worst = worst[: max(1, round(MOST_SUSPECTS * len(scene.dataset)))]
-        yield "label errors?", dataset.select_by("path", worst, ordered=True)
+        view = dataset.select_by("path", worst, ordered=True)
+        yield "label errors?", view.select_fields([*SHOWN, TRUTH, SUSPECTS])
     if scene.found is not None and scene.thresholds:
         mark = ViewField(POINT)
         yield "hits", dataset.filter_labels(FOUND, mark == "tp")

@@ -324,7 +324,8 @@ def fetch(
         Text(
             f"{found} pictures are in {folder}. Next: pocketdet import {folder} --format "
             f"{public.format} --name {name}"
-        )
+        ),
+        soft_wrap=True,
     )
 
 

@@ -1,5 +1,6 @@
 """All that is said about a data set before anything is learnt from it, in numbers."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -72,6 +73,7 @@ def explore(
     rows = {
         "counts": stats.counts(table),
         "strata": strata.rows(dataset, {name: list(paths) for name, paths in subsets.items()}),
+        "picture_sizes": picture_sizes(dataset),
         "sizes": stats.sizes(table, rule),
         "input_sizes": stats.input_sizes(table, rule),
         "ceiling": ceiling.rows(table.boxes_at(rule)[counting], table.label[counting], spec),
@@ -83,6 +85,13 @@ def explore(
         **{name: map_rows(of_part) for name, of_part in maps.items()},
     }
     return Exploration(table, rule, spec, rows, histograms, maps)
+
+
+def picture_sizes(dataset: Dataset) -> Rows:
+    """Pictures of each size and source, the most frequent first."""
+    counts = Counter((image.source, *image.size_wh) for image in dataset)
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [("source", "width_px", "height_px", "pictures"), *((*k, n) for k, n in ordered)]
 
 
 def duplicate_rows(

@@ -52,9 +52,17 @@ class Suspect:
     suggested: str
     xyxy: tuple[float, float, float, float]
 
+    @property
+    def area(self) -> float:
+        """Of the box, px squared."""
+        x1, y1, x2, y2 = self.xyxy
+        return (x2 - x1) * (y2 - y1)
+
 
 def rank(dataset: Dataset, found: Mapping[str, Detections]) -> list[Suspect]:
-    """All suspects, the most suspicious of each kind in turn.
+    """All suspects, the most suspicious of each kind in turn; of equal ones the larger box first.
+
+    Many right boxes are not found at all, small ones above all: an unseen large one says more.
 
     Args:
         dataset: Annotations of all images, of whichever subset.
@@ -64,7 +72,7 @@ def rank(dataset: Dataset, found: Mapping[str, Detections]) -> list[Suspect]:
     turns = []
     for turn, kind in enumerate(KINDS):
         mine = [s for s in suspects if s.kind == kind and s.suspicion >= LEAST[kind]]
-        mine.sort(key=lambda s: (-s.suspicion, s.image, s.xyxy))
+        mine.sort(key=lambda s: (-s.suspicion, -s.area, s.image, s.xyxy))
         turns += [(place, turn, suspect) for place, suspect in enumerate(mine)]
     return [suspect for _, _, suspect in sorted(turns, key=lambda t: t[:2])]
 

@@ -18,21 +18,23 @@ BUFFER = 1 << 16  # bytes of one that is not
 TRIES = 3
 
 
-def _read(url: str, first: int, last: int | None) -> tuple[bytes, int]:
-    """Bytes of a file, and the length of the whole.
+def _read(url: str, first: int, last: int) -> tuple[bytes, int]:
+    """Bytes of a file, from the first to the last, and the length of the whole.
 
     Raises:
         DatasetError: The server does not answer, or knows no ranges.
     """
-    end = "" if last is None else last
-    request = urllib.request.Request(url, headers={"Range": f"bytes={first}-{end}"})
+    request = urllib.request.Request(url, headers={"Range": f"bytes={first}-{last}"})
     for attempt in range(TRIES):
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
                 if answer.status != 206:
                     raise DatasetError(f"{url}: the server sends whole files only")
                 whole = int(answer.headers["Content-Range"].rpartition("/")[2])
-                return answer.read(CHUNK if last is None else -1), whole
+                data = answer.read()
+                if not data:
+                    raise DatasetError(f"{url}: nothing came; run the same command again")
+                return data, whole
         except urllib.error.HTTPError as error:
             raise DatasetError(f"{url}: {error.code} {error.reason}") from None
         except (OSError, HTTPException) as error:
@@ -120,7 +122,7 @@ def download(url: str, target: Path, md5: str, progress: Callable[[int, int], No
     with partial.open("ab") as file:
         whole = _read(url, 0, 0)[1]
         while (done := file.tell()) < whole:
-            data, _ = _read(url, done, None)
+            data, _ = _read(url, done, min(done + CHUNK, whole) - 1)
             file.write(data)
             progress(done + len(data), whole)
     with partial.open("rb") as stream:

@@ -95,6 +95,7 @@ def render(
             "subsets": _subsets(table, subset_hashes),
             "counts": _short(_by_source(table, rows["counts"])),
             "strata": _short(_percent(rows["strata"], 2)),
+            "picture_sizes": _short(rows["picture_sizes"], 12),
             "sizes": _short(_spoken(rows["sizes"])),
             "input_sizes": _short(_percent(_spoken(rows["input_sizes"]), 6)),
             "ceiling": _short(_percent(rows["ceiling"], 3)),

@@ -85,7 +85,8 @@ def test_a_dirty_folder_has_exit_status_1_and_a_table_of_reasons(tmp_path):
     folder = dirty_folder.coco(tmp_path / "dirty")
     done = check(folder, "--format", "coco", "--fast")
     assert done.exit_code == 1
-    assert "reading.unknown_image_id" in done.stdout
+    assert "│ reading.unknown_image_id           │     1 │     1 │" in done.stdout
+    assert "\nreading.unknown_image_id: " in done.stdout
     assert "1 x segmentation" in done.stdout
 
 

@@ -43,6 +43,12 @@ def test_a_spurious_box():
     assert [(s.kind, s.xyxy, s.suggested) for s in found] == [("spurious", extra, "")]
 
 
+def test_of_boxes_that_are_not_found_at_all_the_larger_comes_first():
+    small, large = (0, 0, 5, 5), (60, 62, 110, 79)
+    found = suspects(people(*PLACES, small, large), RIGHT)
+    assert [s.xyxy for s in found if s.suspicion == 1] == [large, small]
+
+
 def test_a_shifted_box():
     moved = (19, 22, 39, 72)
     found = suspects(people(moved, *PLACES[1:]), RIGHT)

@@ -98,7 +98,14 @@ def test_leakage_is_the_first_word(page):
 def test_long_tables_are_cut_with_a_word_on_it(page):
     rows = [(n, f"s/{n}.jpg", "train", "no") for n in range(500)]
     html = page(rows)
-    assert "and 440 more rows in the CSV file" in html
+    assert '<td colspan="4">… and 440 more rows in the CSV file</td>' in html
+
+
+def test_sizes_of_the_pictures_the_most_frequent_first():
+    sizes = [(40, 30), (30, 40), (40, 30)]
+    images = tuple(Image(f"s/{n}.jpg", size, (), "s") for n, size in enumerate(sizes))
+    rows = exploration.picture_sizes(Dataset(("a",), images))
+    assert rows[1:] == [("s", 40, 30, 2), ("s", 30, 40, 1)]
 
 
 def test_plots_are_the_same_bytes_each_time(tmp_path):
