@@ -50,7 +50,7 @@ backends-test: $(READY) .venv-backends/.ready  ## one step is the same under Ten
 	@touch $@
 
 executorch: $(READY) .venv-executorch/.ready  ## the trained net as .pte files, compared and timed, after `make run`
-	KERAS_BACKEND=torch .venv-executorch/bin/python -m tasks.executorch
+	OMP_NUM_THREADS=1 KERAS_BACKEND=torch .venv-executorch/bin/python -m tasks.executorch
 
 executorch-test: $(READY) .venv-executorch/.ready  ## what .pte files must be, on a tiny net; no run needed
 	POCKETDET_EXECUTORCH=.venv-executorch/bin/python python -m pytest -q -m slow tests/pocketdet/exporting/test_executorch.py

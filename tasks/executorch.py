@@ -9,20 +9,17 @@ pipeline reads its result, models/executorch. It fails as the stage `verify` doe
 import json
 import shutil
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 from pocketdet import profiling, project
 from pocketdet.dataset import Dataset, read_paths
 from pocketdet.detector import net
 from pocketdet.errors import ExportError, PocketdetError
-from pocketdet.exporting import ledger, noise, variants
+from pocketdet.exporting import executorch as exporter
+from pocketdet.exporting import calibration, ledger, variants
 from pocketdet.exporting.contract import Contract
-from pocketdet.exporting.served import Trained
 from pocketdet.exporting.verify import Effort
 from pocketdet.exporting.verify import verify as run_all
 from pocketdet.files import whole_folder
@@ -36,8 +33,6 @@ from tasks import params as params_file
 from tasks.stage import say
 from tasks.verify import LEVEL
 
-ROUNDS = 5  # of each file in turn, so that what else the computer does meets all of them
-
 
 def executorch(root: Path) -> None:
     """Write, compare and time; the paths are those of `verify` in dvc.yaml."""
@@ -49,23 +44,19 @@ def executorch(root: Path) -> None:
     out = converted.parent / "executorch"
     stages = Contract.load(converted / "contract.json")
     rule, score_min = stages.preprocessing, params.evaluate.score_min
-    names = (converted / noise.CALIBRATION).read_text(encoding="utf-8").splitlines()
-    pictures = [to_input(load_rgb(raw / name), rule) for name in names]
+    pictures = [to_input(load_rgb(raw / name), rule) for name in calibration.names(converted)]
     with quiet():
         model = net.load(design, trained, batch=1)
-    source = Trained(
-        model, stages.net, rule, stages.operating_point, score_min, pictures, params.convert
-    )
     shutil.rmtree(out, ignore_errors=True)
     with whole_folder(out) as folder:
         folder.mkdir()
         described = []
-        for name, recipe in variants.APART.items():
-            path = folder / recipe.file
+        for name, precision in exporter.PRECISIONS.items():
+            path = folder / variants.APART[name]
             with quiet():
-                recipe.write(path, source)
+                exporter.write(path, model, stages.net, precision, pictures)
             say(f"{path.name}: {ledger.size_mb(path):.2f} MB")
-            described.append(recipe.describe(name, path, source))
+            described.append(exporter.describe(name, path, stages.net))
         contract = replace(stages, variants=tuple(described))
         contract.save(folder / "contract.json")
         outcome = run_all(
@@ -83,44 +74,24 @@ def executorch(root: Path) -> None:
         say(ledger.as_text(outcome.rows))
         if problems := list(ledger.failures(outcome.rows, params.verify.max_lost, {})):
             raise ExportError("\n  ".join([f"{len(problems)} checks fail", *problems]))
-        text = ledger.as_json(outcome.rows, outcome.net_ap, noise.calibration(converted))
+        text = ledger.as_json(outcome.rows, outcome.net_ap)
         (folder / "ledger.json").write_text(text, encoding="utf-8")
-        files = {}
-        for name in variants.APART:
-            pair = contract.variant(name), stages.variant(name.removeprefix("executorch_"))
-            files[name] = (
-                ExecuTorchRuntime(folder / pair[0].file, contract.net),
-                LiteRTRuntime(converted / pair[1].file, contract.net),
+        times = {}
+        for variant in described:
+            other = stages.variant(exporter.PRECISIONS[variant.name]).file
+            first = ExecuTorchRuntime(folder / variant.file, stages.net)
+            second = LiteRTRuntime(converted / other, stages.net)
+            own, its, ratio = profiling.in_turns(
+                partial(first.run, pictures[0]),
+                partial(second.run, pictures[0]),
+                params.profile.runs,
+                params.profile.warmup,
             )
-        times = latencies(files, pictures[0], params.profile.runs, params.profile.warmup)
-        for name, row in times.items():
-            say("{}: {p50_ms:.2f} ms, LiteRT {litert_p50_ms:.2f} ms".format(name, **row))
-        value = {"host": profiling.host(), "rounds": ROUNDS, "files": times}
+            say(f"{variant.file}: {own:.2f} ms, {ratio:.2f} times {other} with {its:.2f} ms")
+            times[variant.name] = {"p50_ms": own, "litert_p50_ms": its, "times_litert": ratio}
+        value = {"host": profiling.host(), "files": times}
         (folder / "latency.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     say(f"{out.relative_to(root)}: {', '.join(variant.file for variant in described)}")
-
-
-def latencies(
-    files: Mapping[str, tuple[Any, Any]], picture: Any, runs: int, warmup: int
-) -> dict[str, dict[str, float]]:
-    """One thread of this computer, p50 of each round; of the rounds the median.
-
-    Args:
-        files: Name -> the runtimes of the ExecuTorch file and of LiteRT's.
-        picture: (H, W, 3) uint8.
-        runs: Timed calls a round.
-        warmup: Calls before those.
-    """
-    found: dict[str, dict[str, float]] = {}
-    for name, pair in files.items():
-        rounds = [
-            [profiling.measure(partial(r.run, picture), runs, warmup).p50_ms for r in pair]
-            for _ in range(ROUNDS)
-        ]
-        own, other = (median(column) for column in zip(*rounds, strict=True))
-        ratio = median(a / b for a, b in rounds)
-        found[name] = {"p50_ms": own, "litert_p50_ms": other, "times_litert": ratio}
-    return found
 
 
 def main() -> None:

@@ -16,35 +16,27 @@ from pocketdet.detector import net
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
-from pocketdet.exporting import golden, torch_net
+from pocketdet.exporting import executorch, golden, torch_net
 from pocketdet.exporting.contract import Contract, coding_of
-from pocketdet.exporting.served import Trained
 from pocketdet.exporting.variants import APART
 from pocketdet.preprocess import Preprocessing, load_rgb
 from pocketdet.runtimes.keras import KerasRuntime
 from pocketdet.runtimes.opening import open_runtime
-from tasks import params
 
 folder, out = map(Path, sys.argv[1:])
 spec = NetSpec.load(folder / "design/net.json")
 pictures = [load_rgb(path) for path in sorted((folder / "raw").glob("*.png"))]
-trained = Trained(
-    net.load(folder / "design", folder / "trained", batch=1),
-    spec,
-    Preprocessing.load(folder / "design/preprocessing.json"),
-    OperatingPoint.load(folder / "point.json"),
-    0.01,
-    pictures,
-    params.load(folder / "params.yaml").convert,
-)
+model = net.load(folder / "design", folder / "trained", batch=1)
+rule = Preprocessing.load(folder / "design/preprocessing.json")
+point = OperatingPoint.load(folder / "point.json")
 out.mkdir()
 facts, arrays, described, runtimes = {}, {}, [], {}
-for name, recipe in APART.items():
-    path = out / recipe.file
-    recipe.write(path, trained)
+for name, precision in executorch.PRECISIONS.items():
+    path = out / APART[name]
+    executorch.write(path, model, spec, precision, pictures)
     first = path.read_bytes()
-    recipe.write(path, trained)
-    described.append(recipe.describe(name, path, trained))
+    executorch.write(path, model, spec, precision, pictures)
+    described.append(executorch.describe(name, path, spec))
     runtimes[name] = runtime = open_runtime(path, spec)
     facts[name] = {
         "same bytes": first == path.read_bytes(),
@@ -57,8 +49,8 @@ for name, recipe in APART.items():
         arrays |= {f"{name}/{number}/{key}": value for key, value in maps.items()}
 np.savez(out / "outputs.npz", **arrays)
 
-contract = Contract(spec, trained.rule, trained.point, tuple(described), coding_of(spec))
-keras_runtime = KerasRuntime(trained.model, spec)
+contract = Contract(spec, rule, point, tuple(described), coding_of(spec))
+keras_runtime = KerasRuntime(model, spec)
 vectors = golden.record(pictures[0], keras_runtime, runtimes, contract)
 facts["golden"] = {c.variant: c.state for c in golden.check(vectors, contract, runtimes)}
 facts["boxes"] = len(loads(vectors[f"{golden.FOLDER}/golden.json"])["detections"]["net"])
@@ -72,19 +64,19 @@ def refusal(call) -> str:
     return ""
 
 
-recipe = APART["executorch_fp32"]
+whole = out / APART["executorch_fp32"]
 broken = out / "broken.pte"
-broken.write_bytes((out / recipe.file).read_bytes()[:5000])
+broken.write_bytes(whole.read_bytes()[:5000])
 other = replace(spec, classes=("person",))
 known = dict(torch_net.MODULES)
 torch_net.MODULES = {**known, "ReLU": lambda step, _: nn.ELU()}
-outside = refusal(lambda: recipe.write(out / "elu.pte", trained))
+outside = refusal(lambda: executorch.write(out / "elu.pte", model, spec, "fp32", ()))
 torch_net.MODULES = {kind: make for kind, make in known.items() if kind != "Enlarge"}
 facts["refusals"] = {
     "broken": refusal(lambda: open_runtime(broken, spec)),
-    "other": refusal(lambda: open_runtime(out / recipe.file, other)),
+    "other": refusal(lambda: open_runtime(whole, other)),
     "outside": outside,
-    "unknown": refusal(lambda: recipe.write(out / "unknown.pte", trained)),
+    "unknown": refusal(lambda: executorch.write(out / "unknown.pte", model, spec, "fp32", ())),
     "left": [path.name for name in ("elu", "unknown") if (path := out / f"{name}.pte").exists()],
 }
 (out / "facts.json").write_text(json.dumps(facts))

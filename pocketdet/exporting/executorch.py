@@ -5,26 +5,40 @@ file names neither; outputs are in the order of `NetSpec.outputs`. Made in an en
 (`make executorch`), because PyTorch takes more room than all of the pipeline.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
+from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
 from pocketdet.exporting.contract import Tensor, Variant
-from pocketdet.exporting.served import INPUT, Trained
+
+if TYPE_CHECKING:
+    import keras
 
 Precision = Literal["fp32", "int8"]
-PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
-CALIBRATION = "calibration"  # in `Trained.made`: the pictures (H, W, 3) uint8 for int8's ranges
+PRECISIONS: Mapping[str, Precision] = {"executorch_fp32": "fp32", "executorch_int8": "int8"}
 DELEGATE = "executorch_call_delegate"  # the operation that calls one
 
 
-def write(path: Path, trained: Trained, precision: Precision) -> None:
+def write(
+    path: Path,
+    model: "keras.Model",
+    spec: NetSpec,
+    precision: Precision,
+    pictures: Sequence[npt.NDArray[np.uint8]],
+) -> None:
     """Write a file; the same bytes for the same net and calibration pictures.
 
     Args:
         path: The file.
-        trained: The net.
-        precision: int8 rounds weights and activations, input and outputs stay float32.
+        model: With a batch of 1.
+        spec: What it is.
+        precision: int8 rounds weights and activations; input and outputs stay float32.
+        pictures: (H, W, 3) uint8 RGB at the input's size, for int8's ranges.
 
     Raises:
         ExportError: A layer cannot be translated, or its operation stays outside of the delegate;
@@ -37,10 +51,10 @@ def write(path: Path, trained: Trained, precision: Precision) -> None:
     from pocketdet.exporting.torch_int8 import quantise
     from pocketdet.exporting.torch_net import Net
 
-    net: Any = Net(trained.model, list(trained.spec.outputs()))
+    net: Any = Net(model, list(spec.outputs()))
     if precision == "int8":
-        net = quantise(net, trained.made[CALIBRATION])
-    exported = torch.export.export(net, (torch.zeros(*trained.model.inputs[0].shape),))
+        net = quantise(net, pictures)
+    exported = torch.export.export(net, (torch.zeros(*model.inputs[0].shape),))
     lowered = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()])
     check(lowered.exported_program().graph_module)
     path.write_bytes(lowered.to_executorch().buffer)
@@ -76,19 +90,12 @@ def _layer(node: Any) -> str:
     return str(named[0] if named else node.name)
 
 
-def describe(name: str, path: Path, trained: Trained) -> Variant:
+def describe(name: str, path: Path, spec: NetSpec) -> Variant:
     """The contract's entry of a written file, read from the file."""
     from pocketdet.runtimes.executorch import ExecuTorchRuntime
 
-    shapes = ExecuTorchRuntime(path, trained.spec).shapes
-    picture, *maps = (Tensor(name, shape, "float32") for name, shape in shapes.items())
-    if picture.name != INPUT:
-        raise ExportError(f"{path}: expected the input {INPUT} first, found {picture.name}")
-    return Variant(
-        name=name,
-        file=path.name,
-        runtime="ExecuTorch",
-        inputs=(picture,),
-        outputs=tuple(maps),
-        postprocessing="app",
+    picture, *maps = (
+        Tensor(tensor, shape, "float32")
+        for tensor, shape in ExecuTorchRuntime(path, spec).shapes.items()
     )
+    return Variant(name, path.name, "ExecuTorch", (picture,), tuple(maps), postprocessing="app")

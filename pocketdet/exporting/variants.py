@@ -58,16 +58,8 @@ RECIPES: Mapping[str, Recipe] = {
     "coreml_int8": _coreml("detector_int8.mlpackage", "int8"),
     "coreml_palette6": _coreml("detector_palette6.mlpackage", "palette6"),
 }
-
 # By no stage: `make executorch` has an environment of its own, as PyTorch takes so much room.
-APART: Mapping[str, Recipe] = {
-    f"executorch_{precision}": Recipe(
-        f"detector_{precision}.pte",
-        partial(executorch.write, precision=precision),
-        executorch.describe,
-    )
-    for precision in executorch.PRECISIONS
-}
+APART = {name: f"detector_{precision}.pte" for name, precision in executorch.PRECISIONS.items()}
 
 
 def chosen(names: Sequence[str]) -> dict[str, Recipe]:
@@ -98,7 +90,7 @@ def limits(names: Sequence[str], max_ap_drop: Mapping[str, float]) -> dict[str, 
     _known(names, "convert.variants")
     _known(max_ap_drop, "verify.max_ap_drop")
     for name in names:
-        if {**RECIPES, **APART}[name].gated and name not in max_ap_drop:
+        if (name in APART or RECIPES[name].gated) and name not in max_ap_drop:
             raise ParamsError(
                 f"params.yaml: verify.max_ap_drop has no limit for {name}, which convert.variants "
                 f"asks for; add {name}: POINTS, or take it out of convert.variants"
