@@ -17,8 +17,8 @@ from pocketdet import profiling, project
 from pocketdet.dataset import Dataset, read_paths
 from pocketdet.detector import net
 from pocketdet.errors import ExportError, PocketdetError
-from pocketdet.exporting import executorch as exporter
 from pocketdet.exporting import calibration, ledger, variants
+from pocketdet.exporting import executorch as exporter
 from pocketdet.exporting.contract import Contract
 from pocketdet.exporting.verify import Effort
 from pocketdet.exporting.verify import verify as run_all
