@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
 from pocketdet.exporting.contract import Tensor, Variant
+from pocketdet.exporting.refusal import choice
 
 if TYPE_CHECKING:
     import keras
@@ -72,13 +73,13 @@ def check(graph_module: Any) -> None:
     calls = [node for node in graph_module.graph.nodes if node.op == "call_function"]
     names = [getattr(node.target, "__name__", str(node.target)) for node in calls]
     outside = [
-        f"layer {_layer(node)}: {name} is none of XNNPACK's operations"
+        f"{name}, made by layer {_layer(node)}, stays outside: choose {choice(_layer(node))}"
         for node, name in zip(calls, names, strict=True)
         if name not in (DELEGATE, "getitem")
     ]
     if outside or names.count(DELEGATE) != 1:
         raise ExportError(
-            f"ExecuTorch: {names.count(DELEGATE)} delegates, expected one\n  "
+            f"ExecuTorch: {names.count(DELEGATE)} XNNPACK delegates, expected one\n  "
             + "\n  ".join(outside[:5])
         )
 

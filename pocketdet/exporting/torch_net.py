@@ -18,6 +18,7 @@ from pocketdet.design.costs import Step, trace
 from pocketdet.design.ops import OPERATIONS
 from pocketdet.errors import ExportError
 from pocketdet.exporting.delegates import ADVICE
+from pocketdet.exporting.refusal import choice
 
 if TYPE_CHECKING:
     import keras
@@ -74,8 +75,10 @@ def _operations(steps: Sequence[Step]) -> list[Operation]:
         kind, name = type(step.layer).__name__, step.layer.name
         if kind not in MODULES:
             operation = OPERATIONS.get(kind, kind)
-            hint = f"; {ADVICE[operation]}" if operation in ADVICE else ""
-            raise ExportError(f"ExecuTorch: layer {name}: a {kind} is not known here{hint}")
+            hint = ADVICE.get(operation, f"choose {choice(name)}")
+            raise ExportError(
+                f"ExecuTorch: {kind}, made by layer {name}, is not known here: {hint}"
+            )
         if uses[id(step.layer)] > 1:
             name = f"{name}_{step.shape[0]}x{step.shape[1]}"
         module = MODULES[kind](step, shapes.get(step.inputs[0], ()))

@@ -80,8 +80,8 @@ def test_refusals_name_file_operation_and_layer(facts: dict[str, Any]) -> None:
     found = facts["refusals"]
     assert "broken.pte: ExecuTorch cannot load it" in found["broken"]
     assert "detector_fp32.pte: not a file of this net" in found["other"]
-    assert "layer backbone_stem_relu6: aten.elu.default is none of XNNPACK's" in found["outside"]
-    assert "layer neck_enlarge_16: a Enlarge is not known here" in found["unknown"]
+    assert "aten.elu.default, made by layer backbone_stem_relu6, stays" in found["outside"]
+    assert "Enlarge, made by layer neck_enlarge_16, is not known here" in found["unknown"]
     assert found["left"] == []
 
 
