@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-slow client-test kotlin-test backends-test fuzz mongo lint deps reproduce lock
+.PHONY: help env run test test-slow client-test kotlin-test backends-test executorch executorch-test fuzz mongo lint deps reproduce lock
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,6 +47,19 @@ backends-test: $(READY) .venv-backends/.ready  ## one step is the same under Ten
 	@echo "Building .venv-backends: JAX and PyTorch, which the pipeline does without"
 	.venv/bin/python -m venv .venv-backends
 	.venv-backends/bin/python -m pip install --quiet keras==3.15.1 jax torch numpy pydantic pillow
+	@touch $@
+
+executorch: $(READY) .venv-executorch/.ready  ## the trained net as .pte files, compared and timed, after `make run`
+	OMP_NUM_THREADS=1 KERAS_BACKEND=torch .venv-executorch/bin/python -m tasks.executorch
+
+executorch-test: $(READY) .venv-executorch/.ready  ## what .pte files must be, on a tiny net; no run needed
+	POCKETDET_EXECUTORCH=.venv-executorch/bin/python python -m pytest -q -m slow tests/pocketdet/exporting/test_executorch.py
+
+.venv-executorch/.ready:
+	@echo "Building .venv-executorch: ExecuTorch and PyTorch, which take more room than the pipeline"
+	.venv/bin/python -m venv .venv-executorch
+	.venv-executorch/bin/python -m pip install --quiet executorch==1.5.1 torch==2.13.0 keras==3.15.1 \
+	  ai-edge-litert==2.3.0 pycocotools==2.0.11 numpy pillow pydantic safetensors
 	@touch $@
 
 kotlin-test: $(READY) .venv-kotlin/.ready  ## compile the bundle's Kotlin code and try it; needs Java 17

@@ -21,6 +21,7 @@ from pocketdet.exporting.flatbuffer import Graph, Operation
 from pocketdet.preprocess import to_input
 from pocketdet.runtimes.litert import LiteRTRuntime
 
+ROUNDS = 5  # of each of two calls in turn
 PHOTO_WH = (1280, 720)  # px, of the picture that pre-processing is timed with: a camera's preview
 
 
@@ -243,3 +244,26 @@ def measure(call: Callable[[], object], runs: int, warmup: int) -> Latency:
         call()
         times.append((time.perf_counter_ns() - start) / 1e6)
     return Latency(*np.percentile(times, (50, 90, 99)).tolist())
+
+
+def in_turns(
+    first: Callable[[], object], second: Callable[[], object], runs: int, warmup: int
+) -> tuple[float, float, float]:
+    """Time two calls in rounds, so that what else the computer does meets both.
+
+    Args:
+        first: What is timed.
+        second: What it is compared with.
+        runs: Timed calls a round.
+        warmup: Calls before those.
+
+    Returns:
+        p50 of the first and of the second, ms, and how many times as long the first takes: medians
+        over the rounds.
+    """
+    pairs = [
+        (measure(first, runs, warmup).p50_ms, measure(second, runs, warmup).p50_ms)
+        for _ in range(ROUNDS)
+    ]
+    a, b, ratio = np.median([(a, b, a / b) for a, b in pairs], axis=0).tolist()
+    return a, b, ratio

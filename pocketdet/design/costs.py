@@ -76,7 +76,7 @@ class Totals:
 
 
 @dataclass(frozen=True)
-class _Step:
+class Step:
     """A layer at work: tensors by the identity of their Keras tensor.
 
     A layer that several levels share works several times; `place` is when, in the whole net.
@@ -98,7 +98,7 @@ def count(model: "keras.Model") -> list[LayerCost]:
     Raises:
         PocketdetError: A layer whose cost is not known here; nothing is counted as free by mistake.
     """
-    steps = _folded(_steps(model))
+    steps = _folded(trace(model))
     sizes = {step.output: math.prod(step.shape) for step in steps}
     sizes |= {id(tensor): math.prod(tensor.shape[1:]) for tensor in model.inputs}
     last_use = {tensor: i for i, step in enumerate(steps) for tensor in step.inputs}
@@ -133,9 +133,9 @@ def total(rows: Sequence[LayerCost]) -> Totals:
     )
 
 
-def _steps(model: "keras.Model") -> list[_Step]:
+def trace(model: "keras.Model") -> list[Step]:
     """Every application of a layer, in the order in which Keras runs them."""
-    steps: list[_Step] = []
+    steps: list[Step] = []
     for depth in sorted(model._nodes_by_depth, reverse=True):
         for node in model._nodes_by_depth[depth]:
             if not node.input_tensors:
@@ -145,14 +145,14 @@ def _steps(model: "keras.Model") -> list[_Step]:
             output = node.output_tensors[0]
             inputs = tuple(id(tensor) for tensor in node.input_tensors)
             shape = tuple(output.shape[1:])
-            steps.append(_Step(len(steps), node.operation, inputs, id(output), shape))
+            steps.append(Step(len(steps), node.operation, inputs, id(output), shape))
     return steps
 
 
-def _folded(steps: Sequence[_Step]) -> list[_Step]:
+def _folded(steps: Sequence[Step]) -> list[Step]:
     """The steps without those that a converter folds into the one before."""
     readers = _counts(tensor for step in steps for tensor in step.inputs)
-    kept: dict[int, _Step] = {}  # by output
+    kept: dict[int, Step] = {}  # by output
     for step in steps:
         before = kept.get(step.inputs[0])
         if type(step.layer).__name__ in _FOLDED and before and readers[before.output] == 1:
@@ -171,7 +171,7 @@ def _counts(values: Iterable[int]) -> dict[int, int]:
     return counts
 
 
-def _cost(step: _Step, inputs: Sequence[int], alive: int) -> LayerCost:
+def _cost(step: Step, inputs: Sequence[int], alive: int) -> LayerCost:
     kind = type(step.layer).__name__
     kernel, stride, macs, weights = (0, 0), 1, 0, 0
     if kind in _CONVOLUTIONS:

@@ -20,11 +20,16 @@ def refusal(target: str, kinds: Iterable[str], served: Served, said: str) -> Exp
         said: The converter's own words.
     """
     lines = [
-        f"{kind}, made by layer {layer}: choose {CHOICES.get(layer.split('_')[0], ELSE)}"
+        f"{kind}, made by layer {layer}: choose {choice(layer)}"
         for kind in sorted(set(kinds))
         for layer in layers(served, kind) or ["?"]
     ] or [said]
     return ExportError("\n  ".join([f"{target}: the converter refuses this net", *lines]))
+
+
+def choice(layer: str) -> str:
+    """What to choose instead of a layer."""
+    return CHOICES.get(layer.split("_")[0], ELSE)
 
 
 def layers(served: Served, kind: str) -> list[str]:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from pocketdet.errors import ParamsError
-from pocketdet.exporting import coreml, litert, onnx
+from pocketdet.exporting import coreml, executorch, litert, onnx
 from pocketdet.exporting.contract import Variant
 from pocketdet.exporting.served import Trained
 
@@ -58,15 +58,22 @@ RECIPES: Mapping[str, Recipe] = {
     "coreml_int8": _coreml("detector_int8.mlpackage", "int8"),
     "coreml_palette6": _coreml("detector_palette6.mlpackage", "palette6"),
 }
+# By no stage: `make executorch` has an environment of its own, as PyTorch takes so much room.
+APART = {name: f"detector_{precision}.pte" for name, precision in executorch.PRECISIONS.items()}
 
 
 def chosen(names: Sequence[str]) -> dict[str, Recipe]:
     """The recipes of these variants, in the order of the names.
 
     Raises:
-        ParamsError: A name is unknown.
+        ParamsError: A name is unknown, or no stage makes it.
     """
     _known(names, "convert.variants")
+    if apart := sorted(set(names) & set(APART)):
+        raise ParamsError(
+            f"params.yaml: convert.variants: {', '.join(apart)}: no stage makes it, but make "
+            "executorch, after make run; take it out"
+        )
     return {name: RECIPES[name] for name in names}
 
 
@@ -80,9 +87,10 @@ def limits(names: Sequence[str], max_ap_drop: Mapping[str, float]) -> dict[str, 
     Raises:
         ParamsError: A name is unknown, or a variant that needs a limit has none.
     """
+    _known(names, "convert.variants")
     _known(max_ap_drop, "verify.max_ap_drop")
-    for name, recipe in chosen(names).items():
-        if recipe.gated and name not in max_ap_drop:
+    for name in names:
+        if (name in APART or RECIPES[name].gated) and name not in max_ap_drop:
             raise ParamsError(
                 f"params.yaml: verify.max_ap_drop has no limit for {name}, which convert.variants "
                 f"asks for; add {name}: POINTS, or take it out of convert.variants"
@@ -92,5 +100,5 @@ def limits(names: Sequence[str], max_ap_drop: Mapping[str, float]) -> dict[str, 
 
 def _known(names: Sequence[str] | Mapping[str, float], key: str) -> None:
     for name in names:
-        if name not in RECIPES:
+        if name not in RECIPES and name not in APART:
             raise ParamsError(f"params.yaml: {key}: {name!r} is none of {', '.join(RECIPES)}")

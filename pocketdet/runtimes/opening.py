@@ -29,11 +29,18 @@ def _coreml(path: Path, net: NetSpec) -> Runtime:
     return CoreMLRuntime(path, net)
 
 
+def _executorch(path: Path, net: NetSpec) -> Runtime:
+    from pocketdet.runtimes.executorch import ExecuTorchRuntime
+
+    return ExecuTorchRuntime(path, net)
+
+
 # Suffix of a converted file -> how to open it.
 OPENERS: Mapping[str, Callable[[Path, NetSpec], Runtime]] = {
     ".tflite": _litert,
     ".onnx": _onnx,
     ".mlpackage": _coreml,
+    ".pte": _executorch,
 }
 
 

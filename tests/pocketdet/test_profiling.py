@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,18 @@ def test_measure_counts_calls() -> None:
     latency = profiling.measure(lambda: calls.append(1), runs=4, warmup=3)
     assert len(calls) == 7
     assert 0 <= latency.p50_ms <= latency.p90_ms <= latency.p99_ms
+
+
+def test_two_calls_are_timed_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[str] = []
+    times = {"slow": [4.0, 40.0, 6.0, 8.0, 6.0], "quick": [2.0, 4.0, 3.0, 4.0, 2.0]}
+
+    def measure(call: Callable[[], object], runs: int, warmup: int) -> profiling.Latency:
+        name = str(call())
+        turns.append(name)
+        p50 = times[name][turns.count(name) - 1]
+        return profiling.Latency(p50, p50, p50)
+
+    monkeypatch.setattr(profiling, "measure", measure)
+    assert profiling.in_turns(lambda: "slow", lambda: "quick", 1, 0) == (6.0, 3.0, 2.0)
+    assert turns == ["slow", "quick"] * profiling.ROUNDS

@@ -18,7 +18,7 @@ REFUSED = {
     "NON_MAX_SUPPRESSION_V4": set(DELEGATES),
     "RESIZE_NEAREST_NEIGHBOR": {"XNNPACK", "GPU", "ExecuTorch XNNPACK"},
     "LSTM": set(DELEGATES) - {"GPU"},
-    "DEPTH_TO_SPACE": {"GPU", "ExecuTorch XNNPACK"},
+    "DEPTH_TO_SPACE": {"GPU"},
 }
 
 
