@@ -2,8 +2,8 @@
 
 A geometric change is one axis-aligned `View` (zoom, stretch, shift, flip), applied to the pixels
 and to the boxes from the same numbers. `render` draws it from the original photo, with the
-antialiased interpolation of `pocketdet.preprocess`, so that a shrunk training picture looks like a
-shrunk photo on the phone; `render_fast` draws it from a picture of about the right size.
+antialiased interpolation of `pocketdet.preprocess`, whatever the photo itself is resized with;
+`render_fast` draws it from a picture of about the right size.
 
 A colour change (brightness, contrast, saturation, hue, grey) is one 3 x 4 matrix.
 """

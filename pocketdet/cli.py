@@ -243,8 +243,10 @@ def verify(
 ) -> None:
     """Check a bundle: every byte, what its files say of each other, and its golden vectors.
 
-    The golden vectors run on every runtime that is installed. With --against also the chain from
-    the data's hash over dvc.lock and the git commit to the MLflow run.
+    The golden vectors run on every runtime that is installed. That proves that the bundle is whole,
+    not who made it: hashes and golden vectors are its own, and a forger would write new ones. With
+    --against they are the project's: the bundle must be what dvc.lock says that package wrote (else
+    the files with other bytes are named), in a git commit, of its data and an MLflow run's weights.
     """
     from pocketdet import verifying
 

@@ -2,9 +2,11 @@
 
     python -m tasks.identity BUNDLE        in the project's folder
 
-The chain: the bundle's bytes = dvc.lock's hash of `package`'s output; that dvc.lock is in a git
-commit; the training subsets of the bundle = those of the project; its weights = those of an MLflow
-run. Exit status 1 if a link is broken, 0 if all that could be checked holds.
+A bundle's own manifest tells of accidents alone: whoever alters a file can write a new one. Here
+the hashes are the project's. The chain: the bundle's bytes = dvc.lock's hash of `package`'s output;
+that dvc.lock is in a git commit; the training subsets of the bundle = those of the project; its
+weights = those of an MLflow run. Exit status 1 if a link is broken or there is no dvc.lock to hold
+the bundle against, 0 if all that could be checked holds.
 """
 
 import hashlib
@@ -29,15 +31,18 @@ Link = tuple[str, bool | None, str]  # what, whether it holds (None: cannot be t
 
 def links(opened: Bundle, project: Path) -> Iterator[Link]:
     """The links of the chain, one after the other."""
-    found = dvc_hash(opened)
+    rows = dvc_rows(opened)
+    found = dvc_hash(rows)
     lock = project / "dvc.lock"
     text = lock.read_text(encoding="utf-8") if lock.exists() else ""
     if not text:
-        yield "dvc.lock", None, f"no {lock}: nothing has run here"
+        yield "dvc.lock", False, f"no {lock}: nothing has run here that could have made the bundle"
     else:
         outs = yaml.safe_load(text)["stages"].get("package", {}).get("outs", [])
         named = [out["md5"] for out in outs if "bundle" in out["path"]]
         note = f"package wrote {named[0] if named else 'nothing'}, this is {found}"
+        if named and found != named[0]:
+            note += _altered(rows, project, named[0])
         yield "dvc.lock", found in named, note
     commit = _commit(project, found)
     yield (
@@ -70,8 +75,8 @@ def links(opened: Bundle, project: Path) -> Iterator[Link]:
         yield "MLflow", bool(runs), ", ".join(runs) or f"no run has weights {weights[:12]}"
 
 
-def dvc_hash(opened: Bundle) -> str:
-    """DVC's hash of `package`'s output: md5 of the sorted list of its files and their md5."""
+def dvc_rows(opened: Bundle) -> list[dict[str, str]]:
+    """DVC's list of `package`'s output: its files and their md5, sorted."""
     with TemporaryDirectory(prefix="pocketdet-") as folder:
         root = Path(folder)
         bundles.write(root, opened.name, opened.files)
@@ -83,9 +88,28 @@ def dvc_hash(opened: Bundle) -> str:
             for path in root.rglob("*")
             if path.is_file()
         ]
-    rows.sort(key=lambda row: row["relpath"])
+    return sorted(rows, key=lambda row: row["relpath"])
+
+
+def dvc_hash(rows: list[dict[str, str]]) -> str:
+    """DVC's hash of a folder: md5 of that list."""
     listed = json.dumps(rows, sort_keys=True).encode()
     return hashlib.md5(listed, usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _altered(rows: list[dict[str, str]], project: Path, named: str) -> str:
+    """Which files differ from those that package wrote, if DVC's cache still has their list."""
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "cache", "dir"],
+        cwd=project, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    listed = project / done.stdout.strip() / "files/md5" / named[:2] / named[2:]
+    if done.returncode or not listed.is_file():
+        return ""
+    written = {(row["relpath"], row["md5"]) for row in json.loads(listed.read_bytes())}
+    differ = {row["relpath"] for row in rows if (row["relpath"], row["md5"]) not in written}
+    differ |= {name for name, _ in written} - {row["relpath"] for row in rows}
+    return "; other bytes: " + ", ".join(sorted(differ))
 
 
 def _commit(project: Path, found: str) -> str | None:

@@ -35,7 +35,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "data/subsets").mkdir(parents=True)
     (folder / "data/subsets/subsets.json").write_text(json.dumps(SUBSETS))
     (folder / "dvc.yaml").write_text("vars:\n  - data: {subsets: data/subsets}\nstages: {}\n")
-    md5 = identity.dvc_hash(opened())
+    rows = identity.dvc_rows(opened())
+    md5 = identity.dvc_hash(rows)
+    listed = folder / f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}"
+    listed.parent.mkdir(parents=True)
+    listed.write_text(json.dumps(rows))
+    (folder / ".dvc/config").touch()
     (folder / "dvc.lock").write_text(
         "stages:\n  package:\n    outs:\n    - path: models/bundle\n"
         f"      md5: {md5}\n      nfiles: 8\n"
@@ -65,8 +70,13 @@ def test_a_whole_chain(project: Path) -> None:
 
 
 def test_another_byte_breaks_the_lock_and_git(project: Path) -> None:
-    found = states(opened(**{"labels.txt": b"b\n"}), project)
+    """A forger who writes a new manifest passes `verify`, but not against the project."""
+    forged = opened(**{"labels.txt": b"b\n"})
+    assert bundle.open(bundle.write(project, "tiny", forged.files)[0]).files == forged.files
+    found = states(forged, project)
     assert found == {"dvc.lock": False, "git": False, "data": True, "MLflow": True}
+    (note,) = (note for what, _, note in identity.links(forged, project) if what == "dvc.lock")
+    assert note.endswith("; other bytes: tiny.zip, tiny/labels.txt, tiny/manifest.json")
 
 
 def test_other_weights_and_data_are_told(project: Path) -> None:
@@ -79,7 +89,7 @@ def test_what_is_not_there_is_not_checked(project: Path) -> None:
     (project / "dvc.lock").unlink()
     (project / "data/subsets/subsets.json").unlink()
     found = states(opened(), project)
-    assert found["dvc.lock"] is None
+    assert found["dvc.lock"] is False, "a bundle that no record names has not passed"
     assert found["data"] is None
 
 
@@ -91,4 +101,4 @@ def test_the_hash_is_dvcs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(identity.bundles, "write", write)
     expected = hashlib.md5(LISTED, usedforsecurity=False).hexdigest() + ".dir"
-    assert identity.dvc_hash(opened()) == expected
+    assert identity.dvc_hash(identity.dvc_rows(opened())) == expected
