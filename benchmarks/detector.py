@@ -36,7 +36,6 @@ DATA = {
     "augment.mosaic": 0.5,
     "convert.variants": ["int8"],
     "verify.max_lost": 100.0,  # a benchmark says what is lost and refuses nothing
-    "train.frozen_epochs": 0,
     "train.warmup_steps": 30,
     "train.match_top_k": 10,
     "train.box_weight": 5.0,
@@ -86,6 +85,7 @@ def clone(folder: Path, data: Path, setting: str, seed: int, epochs: int | None)
     for dotted, value in changes.items():
         section, key = dotted.split(".")
         params[section][key] = value
+    params["train"]["phases"][0]["epochs"] = 0  # nothing but the epochs with all in them
     with (folder / "params.yaml").open("w") as stream:
         yaml.dump(params, stream)
 

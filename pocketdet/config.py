@@ -26,18 +26,31 @@ Unannotated = Literal["refuse", "negative", "leave out"]
 Balance = Literal["none", "class", "source", "both"]
 
 
+def _expression(text: str) -> str:
+    """A regular expression.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return text
+
+
 def _pattern(text: str) -> str:
     """A regular expression with a group, or "".
 
     Raises:
         ValueError: It is neither.
     """
-    try:
-        if text and not re.compile(text).groups:
-            raise ValueError("expected a pattern with a group in parentheses")
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
+    if text and not re.compile(_expression(text)).groups:
+        raise ValueError("expected a pattern with a group in parentheses")
     return text
+
+
+Beginning = Annotated[str, Field(min_length=1), AfterValidator(_expression)]
 
 
 class Section(BaseModel):
@@ -240,16 +253,25 @@ class Augment(Section):
         return self
 
 
+class Phase(Section):
+    """A part of the training: what learns in it, and how fast."""
+
+    name: Name
+    epochs: Natural | Literal["rest"]
+    frozen: tuple[Beginning, ...]
+    rate: Positive
+    factors: dict[Beginning, Share]
+    quantise: StrictBool
+
+
 class Train(Section):
     """Schedule, optimiser and losses."""
 
     batch: Annotated[int, Field(ge=1, le=1024, strict=True)]
     balance: Balance
-    frozen_epochs: Natural
     epochs: Count
     learning_rate: Annotated[float, Field(gt=0, le=1)]
-    backbone_factor: Share
-    frozen_stages: Natural
+    phases: tuple[Phase, ...]
     weight_decay: Annotated[float, Field(ge=0)]
     warmup_steps: Natural
     clip_norm: Positive
@@ -263,9 +285,17 @@ class Train(Section):
     validate_images: Count
 
     @model_validator(mode="after")
-    def _frozen_is_a_part(self) -> Self:
-        if self.frozen_epochs > self.epochs:
-            raise ValueError(f"frozen_epochs: {self.frozen_epochs} of {self.epochs} epochs")
+    def _phases_fill_the_epochs(self) -> Self:
+        fixed = [p.epochs for p in self.phases if p.epochs != "rest"]
+        if len(fixed) != len(self.phases) - 1:
+            raise ValueError("phases: exactly one of them must have the rest of the epochs")
+        if sum(fixed) > self.epochs:
+            raise ValueError(f"phases: {sum(fixed)} of {self.epochs} epochs")
+        if len({p.name for p in self.phases}) < len(self.phases):
+            raise ValueError("phases: each name once")
+        rounded = [p.quantise for p in self.phases]
+        if rounded != sorted(rounded):
+            raise ValueError("phases: those with quantise must come last")
         return self
 
 

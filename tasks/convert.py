@@ -38,7 +38,7 @@ def convert(
     with quiet():
         import tensorflow as tf
 
-        from pocketdet.detector import net
+        from pocketdet.detector import net, quantised
     tf.get_logger().setLevel("ERROR")
 
     spec = NetSpec.load(design / "net.json")
@@ -46,7 +46,8 @@ def convert(
     operating_point = OperatingPoint.load(point)
     model = net.load(design, trained, batch=1)
     lowest = params.evaluate.score_min
-    source = Trained(model, spec, rule, operating_point, lowest, section)
+    ranges = quantised.load(trained)
+    source = Trained(model, spec, rule, operating_point, lowest, section, ranges)
 
     @lru_cache(maxsize=1024)  # several remedies look at the same pictures
     def load(name: str) -> npt.NDArray[np.uint8]:
@@ -54,10 +55,11 @@ def convert(
 
     with quiet():
         core, whole = litert.convert(source.core, "fp32"), litert.made(source, "fp32")
+        rounded = litert.quantise_trained(source.rounded) if ranges else b""
     train, val = (read_paths(subsets / f"{name}.txt") for name in ("train", "val"))
     pictures = Dataset.load(dataset / "dataset.json").subset(val)
-    quantised = remedies.first_enough(
-        remedies.Quantiser(core, whole, rule, train, load, params.seed),
+    outcome = remedies.first_enough(
+        remedies.Quantiser(core, whole, rule, train, load, params.seed, rounded),
         remedies.Val(
             remedies.val_part(pictures, section.trial_images),
             raw,
@@ -69,9 +71,9 @@ def convert(
         section.max_trial_drop,
         say,
     )
-    source.made["int8"] = quantised.content
+    source.made["int8"] = outcome.content
     converted.mkdir()
-    quantised.save(converted)
+    outcome.save(converted)
     described = []
     for name, recipe in recipes.items():
         path = converted / recipe.file

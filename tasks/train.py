@@ -34,7 +34,7 @@ def train(
 
         tf.config.list_physical_devices()  # or TensorFlow says later what it has not found
 
-    from pocketdet.detector import net, pretrained, weights
+    from pocketdet.detector import net, pretrained, quantised, weights
     from pocketdet.training import history
     from pocketdet.training.learner import Learner
     from pocketdet.training.loop import Epoch, fit
@@ -80,6 +80,8 @@ def train(
             ticker.rest()
         trained.mkdir()
         weights.save(model, trained / "weights.safetensors", spec.classes)
+        if learner.ranges:
+            quantised.save(learner.ranges, trained)
         live.weights(trained / "weights.safetensors")
     report.mkdir()
     (report / "history.csv").write_text(history.to_csv(epochs))

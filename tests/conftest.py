@@ -21,7 +21,6 @@ TINY = {
     "design.neck_channels": 16,
     "augment.copies": 1,
     "train.batch": 8,
-    "train.frozen_epochs": 1,
     "train.epochs": 2,
     "evaluate.resamples": 50,
     "evaluate.pictures": 3,

@@ -93,7 +93,7 @@ BACKBONES = {
             Stage(kernel=3, stride=1, expansion=6, channels=96, blocks=3),
             Stage(kernel=3, stride=2, expansion=6, channels=160, blocks=3),
         ),
-        widths=(0.35, 0.5, 0.75, 1.0),
+        widths=(0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
         naming="keras",
         package="MobileNetV2",
         distribution="",

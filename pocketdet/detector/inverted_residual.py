@@ -13,7 +13,7 @@ import keras
 from pocketdet.detector.backbones import Backbone, Stage
 from pocketdet.detector.blocks import convolution, depthwise
 
-_LAYER = re.compile(r"backbone_(stem|\d+)_")
+_LAYER = re.compile(r"backbone_(stem|\d+)(?:_|/|$)")  # the stem's kernel is backbone_stem/kernel
 
 
 def features(

@@ -26,6 +26,7 @@ from pocketdet.preprocess import Preprocessing
 from pocketdet.runtimes.litert import LiteRTRuntime
 
 FILE = "remedies.json"  # beside the converted files
+TRAINED = "trained"  # name of the try with a net that was trained rounded
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Quantiser:
         paths: Image paths of the training subset.
         load: Image path -> picture at the input's size.
         seed: Of draws.
+        trained: The int8 file of a net that was trained rounded, made by no recipe; or nothing.
     """
 
     core: bytes
@@ -47,6 +49,7 @@ class Quantiser:
     paths: Sequence[str]
     load: Callable[[str], npt.NDArray[np.uint8]]
     seed: int
+    trained: bytes = b""
 
     def make(self, recipe: Remedy, folder: Path) -> tuple[bytes, list[str]]:
         """The file's content, and the paths of its calibration pictures.
@@ -172,7 +175,7 @@ def first_enough(
         quantiser: Makes the files.
         val: Judges them.
         net: Theirs.
-        recipes: Name -> how, in the order of trying.
+        recipes: Name -> how, in the order of trying; after the file of a net trained rounded.
         goal: AP points.
         progress: Called with a line of text after every try.
     """
@@ -182,17 +185,23 @@ def first_enough(
         path = folder / "tried.tflite"
         path.write_bytes(quantiser.whole)
         net_ap = val.ap(LiteRTRuntime(path, net))
+        if quantiser.trained:
+            recipes = {TRAINED: next(iter(recipes.values())), **recipes}
         for remedy, recipe in recipes.items():
-            content, names = quantiser.make(recipe, folder)
+            if remedy == TRAINED:
+                # Calibrated by no picture; the list is of those that noise is measured on.
+                content = quantiser.trained
+                names = calibration.choose(quantiser.paths, recipe, quantiser.seed, quantiser.load)
+            else:
+                content, names = quantiser.make(recipe, folder)
             path.write_bytes(content)
             runtime = LiteRTRuntime(path, net)
             # With boxes that are no numbers there is no AP: all is lost.
             drop = None if net_ap is None else net_ap - (val.ap(runtime) or 0.0)
             kept = quantise.float_layers(flatbuffer.parse(content))
             listed = calibration.digest(names)
-            tried = Try(
-                remedy, words(recipe), listed, kept, size_mb(path), runtime.partitions, drop
-            )
+            how = "ranges from training" if remedy == TRAINED else words(recipe)
+            tried = Try(remedy, how, listed, kept, size_mb(path), runtime.partitions, drop)
             progress(tried.text)
             made.append((tried, content, names))
             if drop is None or drop <= goal:

@@ -1,5 +1,6 @@
 """The trained net as one TensorFlow function of fixed shape: what every converter starts from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,7 @@ class Trained:
         score_min: A file that suppresses by itself gives boxes from this score on: the lowest that
             evaluation looks at, so that an app may choose its threshold.
         options: Section `convert` of params.yaml.
+        ranges: Of the activations of a net that was trained rounded.
         made: What converters keep here to make several files of: their own name -> anything.
             LiteRT's int8 is put here before, see `exporting.remedies`.
     """
@@ -58,6 +60,7 @@ class Trained:
     point: OperatingPoint
     score_min: float
     options: Convert
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     made: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -69,6 +72,19 @@ class Trained:
     def core(self) -> Served:
         """The net without its normalisation."""
         return serve(without_normalisation(self.model))
+
+    @cached_property
+    def rounded(self) -> Served:
+        """The same, its input and activations rounded to 8 bits as training did."""
+        import keras
+
+        from pocketdet.detector import quantised
+
+        core = without_normalisation(self.model)
+        picture = keras.Input(batch_shape=core.input.shape, name=INPUT)
+        low, high = ((value - self.rule.mean) / self.rule.scale for value in (0, 255))
+        x = quantised.FakeQuantise(low, high, name="picture_int8")(picture)
+        return serve(keras.Model(picture, quantised.rounded(core, self.ranges)(x), name=core.name))
 
 
 NORMALISATION = "normalise"  # name of every net's first layer

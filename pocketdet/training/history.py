@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import astuple
+from itertools import pairwise
 from pathlib import Path
 
 from pocketdet.training.loop import COLUMNS, Epoch, Pace
@@ -56,11 +57,11 @@ def draw(history: Sequence[Epoch], path: Path) -> None:
         axis.legend(frameon=False)
     axes[2].plot(epochs, [h.learning_rate for h in history], color="tab:green")
     axes[2].set_title("Learning rate of neck and head")
-    thawed = next((h.epoch for h in history if h.phase == "unfrozen"), None)
+    starts = [h.epoch for last, h in pairwise(history) if h.phase != last.phase]
     for axis in axes:
         axis.set_xlabel("epoch")
         axis.set_ylim(bottom=0)
         axis.spines[["top", "right"]].set_visible(False)
-        if thawed is not None and thawed > 1:
-            axis.axvline(thawed - 0.5, color="grey", linestyle=":", linewidth=1)
+        for epoch in starts:
+            axis.axvline(epoch - 0.5, color="grey", linestyle=":", linewidth=1)
     figure.savefig(path, dpi=100, metadata={"Software": None})

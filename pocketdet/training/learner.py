@@ -1,18 +1,18 @@
 """One step of learning, and one of validation: the only file that knows the backend's gradients."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from pocketdet.batches import Batch
-from pocketdet.config import Train
 from pocketdet.dataset import PADDING
-from pocketdet.detector.inverted_residual import stage_of
+from pocketdet.detector import quantised
 from pocketdet.detector.losses import Losses, Weights, detector_loss
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import TrainingError
 from pocketdet.training.optimiser import AdamW, Average
-from pocketdet.training.schedule import Phase, Schedule
+from pocketdet.training.schedule import Schedule
 
 
 class Learner:
@@ -25,23 +25,27 @@ class Learner:
             model: The net, its weights initialised.
             spec: The net's specification.
             schedule: Phases and rates.
+
+        Raises:
+            TrainingError: A phase freezes everything, or names weights that the net has not.
         """
         self.model, self._spec, self._schedule = model, spec, schedule
-        settings = schedule.settings
-        learning = [v for v in model.trainable_variables if not _is_frozen(v.path, settings)]
-        self._groups = [
-            AdamW(name, variables, settings.weight_decay)
-            for name, variables in (
-                ("head", [v for v in learning if stage_of(v.path) is None]),
-                ("backbone", [v for v in learning if stage_of(v.path) is not None]),
+        weights, statistics = model.trainable_variables, model.non_trainable_variables
+        schedule.check([v.path for v in weights])
+        factors = {v.path: schedule.factors(v.path) for v in (*weights, *statistics)}
+        kinds = sorted({factors[v.path] for v in weights if any(factors[v.path])}, reverse=True)
+        self._groups = {
+            kind: AdamW(
+                f"group_{number}",
+                [v for v in weights if factors[v.path] == kind],
+                schedule.settings.weight_decay,
             )
-            if variables
-        ]
-        statistics = [
-            v for v in model.non_trainable_variables if not _is_frozen(v.path, settings)
-        ]  # fmt: skip
-        self.average = Average(learning + statistics)
-        self._steps: dict[Phase, Any] = {}
+            for number, kind in enumerate(kinds)
+        }
+        self.average = Average([v for v in (*weights, *statistics) if any(factors[v.path])])
+        self.ranges: quantised.Ranges = {}
+        self._rounded: Any = None
+        self._steps: dict[Any, Any] = {}
         self._validate: Any = None
 
     def learn(self, step: int, batch: Batch) -> tuple[Losses, float]:
@@ -54,13 +58,20 @@ class Learner:
             TrainingError: There is not enough memory.
         """
         schedule = self._schedule
-        phase = schedule.phase(step)
-        if phase not in self._steps:
-            self._steps[phase] = self._compiled(phase)
-        rates = np.array([schedule.learning_rate(step), schedule.backbone_rate(step)], np.float32)
-        ages = np.array([step, max(step - schedule.frozen_steps, 0)], np.float32)
-        decay = np.float32(schedule.ema_decay(step))
-        numbers = _call(self._steps[phase], *trimmed(batch), rates, ages, decay)
+        rates = {kind: schedule.rate(step, kind) for kind in self._groups}
+        # Phases in which the same weights learn share a step, for tracing it takes long.
+        kinds = tuple(kind for kind, rate in rates.items() if rate)
+        key = (kinds, self._rounded is None)
+        if key not in self._steps:
+            self._steps[key] = self._compiled([self._groups[kind] for kind in kinds])
+        ages = [schedule.age(step, kind) for kind in kinds]
+        numbers = _call(
+            self._steps[key],
+            *trimmed(batch),
+            np.array([rates[kind] for kind in kinds], np.float32),
+            np.array(ages, np.float32),
+            np.float32(schedule.ema_decay(step)),
+        )
         *losses, norm = map(float, numbers)
         return Losses(*losses), norm
 
@@ -71,12 +82,44 @@ class Learner:
         losses, outputs = _call(self._validate, *trimmed(batch))
         return Losses(*map(float, losses)), {name: v.numpy() for name, v in outputs.items()}
 
+    def measure(self, batches: Iterable[Batch]) -> quantised.Ranges:
+        """Ranges of the activations in these pictures, for `quantise`."""
+        import tensorflow as tf
+        from keras import Model, ops
+
+        model = Model(self.model.input, quantised.activations(self.model))
+        (images, *_) = self._signature()
+        run = tf.function(
+            lambda images: model(ops.cast(images, "float32"), training=False),
+            input_signature=[images],
+        )
+        return quantised.extremes(
+            {name: x.numpy() for name, x in _call(run, batch.images).items()} for batch in batches
+        )
+
+    def quantise(self, ranges: quantised.Ranges) -> None:
+        """From here on learn and validate with the net rounded to 8 bits."""
+        self.ranges = ranges
+        self._rounded = quantised.rounded(self.model, ranges)
+        self._validate = None
+
     def state(self) -> dict[str, Any]:
         """All that the next step depends on, by name; the variables themselves."""
         state = {f"weights/{v.path}": v for v in self.model.variables}
-        for group in self._groups:
+        for group in self._groups.values():
             state |= {f"optimiser/{v.name}": v for v in (group.mean, group.square)}
         return state | {"average": self.average.value}
+
+    def _outputs(self, images: Any, training: bool) -> Any:
+        from keras import ops
+
+        images = ops.cast(images, "float32")
+        if self._rounded is None:
+            return self.model(images, training=training)
+        # Not as in training: statistics no longer move, as in the file they are constants.
+        rest = [v.value for v in self._rounded.non_trainable_variables]
+        kernels = quantised.weights(self._rounded)
+        return self._rounded.stateless_call(kernels, rest, images, training=False)[0]
 
     def _loss(self, outputs: Any, boxes: Any, labels: Any, ignore: Any) -> Losses:
         settings = self._schedule.settings
@@ -90,11 +133,10 @@ class Learner:
             Weights(settings.box_weight, settings.distance_weight),
         )
 
-    def _compiled(self, phase: Phase) -> Any:
+    def _compiled(self, groups: Sequence[AdamW]) -> Any:
         import tensorflow as tf
         from keras import ops
 
-        groups = self._groups[:1] if phase == "frozen" else self._groups
         clip_norm = self._schedule.settings.clip_norm
 
         def step(
@@ -102,8 +144,7 @@ class Learner:
         ) -> tuple[Any, ...]:
             variables = [g.flat.variables for g in groups]
             with tf.GradientTape() as tape:
-                outputs = self.model(ops.cast(images, "float32"), training=True)
-                losses = self._loss(outputs, boxes, labels, ignore)
+                losses = self._loss(self._outputs(images, True), boxes, labels, ignore)
             gradients = tape.gradient(losses.total, [[v.value for v in vs] for vs in variables])
             flat = [g.flat.join(d) for g, d in zip(groups, gradients, strict=True)]
             norm = ops.sqrt(sum(ops.sum(ops.square(d)) for d in flat))
@@ -114,16 +155,15 @@ class Learner:
             return (*losses, norm)
 
         # Without XLA: on a CPU it makes a step five times as long.
-        numbers = [tf.TensorSpec(shape, tf.float32) for shape in ((2,), (2,), ())]
+        numbers = [tf.TensorSpec(shape, tf.float32) for shape in ((None,), (None,), ())]
         signature = [*self._signature(), *numbers]
         return tf.function(step, jit_compile=False, input_signature=signature)
 
     def _compiled_validation(self) -> Any:
         import tensorflow as tf
-        from keras import ops
 
         def validate(images: Any, boxes: Any, labels: Any, ignore: Any) -> tuple[Losses, Any]:
-            outputs = self.model(ops.cast(images, "float32"), training=False)
+            outputs = self._outputs(images, False)
             return self._loss(outputs, boxes, labels, ignore), outputs
 
         return tf.function(validate, jit_compile=False, input_signature=self._signature())
@@ -147,12 +187,6 @@ def trimmed(batch: Batch) -> Batch:
     return Batch(
         batch.images, batch.boxes_xyxy[:, :used], batch.labels[:, :used], batch.ignore[:, :used]
     )
-
-
-def _is_frozen(path: str, settings: Train) -> bool:
-    """Whether a weight never learns: those of the stem and the first backbone stages."""
-    stage = stage_of(path)
-    return stage is not None and stage < settings.frozen_stages and settings.frozen_stages > 0
 
 
 def _call(function: Any, *arguments: Any) -> Any:

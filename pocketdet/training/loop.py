@@ -24,8 +24,8 @@ class Epoch:
     Attributes:
         epoch: From 1.
         step: Steps done since the start.
-        phase: "frozen" (backbone) or "unfrozen", of its last step.
-        learning_rate: Of neck and head, at its last step.
+        phase: Its name in params, `train.phases`.
+        learning_rate: Of weights that have no factor, at its last step.
         loss: Mean over its steps of the losses below, weighted as in params.
         class_loss: Mean cross-entropy of the scores.
         box_loss: Mean 1 - CIoU of the boxes.
@@ -74,6 +74,8 @@ class Pace:
 
 EXPLODED = 1e5  # a loss that starts at some tens and is above this will not come back
 
+MEASURED = 8  # batches that int8's ranges come from
+
 COLUMNS = tuple(field.name for field in fields(Epoch))
 
 
@@ -106,12 +108,18 @@ def fit(
         TrainingError: The loss is no number any more, memory is short, or the checkpoint is broken.
     """
     settings = schedule.settings
-    notes = checkpoint.load(learner.state()) or {"history": []}
+    notes = checkpoint.load(learner.state()) or {"history": [], "ranges": {}}
     history = [Epoch(**row) for row in notes["history"]]
+    if notes["ranges"]:
+        learner.quantise(notes["ranges"])
     for past in history:
         yield past, None
     for epoch in range(len(history), settings.epochs):
         started = time.monotonic()
+        if epoch * schedule.steps_per_epoch == schedule.float_steps:
+            learner.average.swap_in()  # and not out again: rounding starts from the best weights
+            numbers = range(min(MEASURED, train.steps))
+            learner.quantise(learner.measure(train.batch(epoch, i, mosaic=False) for i in numbers))
         mosaic = epoch < settings.mosaic_until * settings.epochs
         rows, waited = _epoch(learner, schedule, train, epoch, mosaic, checkpoint, on_step)
         learnt = time.monotonic() - started
@@ -132,7 +140,8 @@ def fit(
         )
         learner.average.swap_out()
         if (epoch + 1) % settings.checkpoint_every == 0:
-            checkpoint.save(learner.state(), {"history": [asdict(h) for h in history]})
+            notes = {"history": [asdict(h) for h in history], "ranges": learner.ranges}
+            checkpoint.save(learner.state(), notes)
     learner.average.swap_in()
 
 
@@ -188,7 +197,6 @@ def _record(
 ) -> Epoch:
     last = (epoch + 1) * schedule.steps_per_epoch - 1
     means = np.mean(rows, axis=0).tolist()  # losses, then the norm
-    values: list[Any] = [
-        epoch + 1, last + 1, schedule.phase(last), schedule.learning_rate(last), *means, *val, *ap
-    ]  # fmt: skip
+    phase, rate = schedule.part(last).phase.name, schedule.learning_rate(last)
+    values: list[Any] = [epoch + 1, last + 1, phase, rate, *means, *val, *ap]
     return Epoch(**dict(zip(COLUMNS, values, strict=True)))

@@ -138,7 +138,7 @@ def finished_toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in STAGES.items():
         toy.edit(f"toy/{name}.py", text)
     toy.edit("data/raw/photos/a.txt", "a cat")
-    toy.params(train__epochs=2, train__frozen_epochs=1)
+    toy.params(train__epochs=2)
     git(root, "init", "-q")
     run(root, "dvc", "init", "-q")
     run(root, "dvc", "add", "-q", "data/raw/photos")

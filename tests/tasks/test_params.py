@@ -9,6 +9,10 @@ from tasks import params
 FILE = Path(__file__).resolve().parents[2] / "params.yaml"
 
 
+PHASE = {"name": "a", "epochs": 1, "frozen": [], "rate": 1.0, "factors": {}, "quantise": False}
+MAIN = PHASE | {"name": "main", "epochs": "rest"}
+
+
 def changed(tmp_path: Path, dotted: str, value: object) -> Path:
     raw = yaml.safe_load(FILE.read_text())
     *sections, key = dotted.split(".")
@@ -53,7 +57,11 @@ def test_every_key_of_params_states_what_it_is():
         ("train.learning_rate", 1.5, ["train.learning_rate", "1.5", "equal to 1"]),
         ("train.weight_decay", float("inf"), ["train.weight_decay", "finite"]),
         ("train.batch", 1025, ["train.batch", "1025", "equal to 1024"]),
-        ("train.frozen_epochs", 99, ["train", "frozen_epochs: 99 of 16 epochs"]),
+        ("train.phases", [], ["train", "exactly one of them must have the rest"]),
+        ("train.phases", [MAIN, PHASE | {"epochs": 99}], ["train", "phases: 99 of 16 epochs"]),
+        ("train.phases", [MAIN, PHASE | {"name": "main"}], ["train", "each name once"]),
+        ("train.phases", [MAIN | {"frozen": ["("]}], ["train.phases.0.frozen.0", "expression"]),
+        ("train.phases", [PHASE | {"quantise": True}, MAIN], ["train", "quantise must come last"]),
         ("evaluate.slices", {"a": "heigth > 3"}, ["evaluate.slices: a", "did you mean height"]),
         ("evaluate.operating_point.nms_iou", [0.5, 0.5], ["nms_iou: [0.5, 0.5]", "once"]),
         ("evaluate.operating_point.max_detections", [9, 9], ["max_detections: [9, 9]", "once"]),

@@ -17,13 +17,14 @@ from pocketdet.detector.spec import Level, NetSpec
 from pocketdet.preprocess import Preprocessing
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-OUTPUTS = ("weights.safetensors", "history.csv", "curves.png", "summary.json")
+OUTPUTS = ("weights.safetensors", "ranges.json", "history.csv", "curves.png", "summary.json")
 
 
 def project(folder: Path) -> Path:
     """A folder with params, a design and shards of eight photos, as the stages before leave it."""
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
-    params["train"] |= {"batch": 4, "epochs": 4, "frozen_epochs": 1, "warmup_steps": 1}
+    params["train"] |= {"batch": 4, "epochs": 4, "warmup_steps": 1}
+    params["train"]["phases"][-1]["epochs"] = 1  # quantised
     folder.mkdir()
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     images = []
@@ -81,7 +82,7 @@ def test_killed_and_started_again_it_ends_with_the_bytes_of_an_undisturbed_proce
     shutil.copytree(whole, tmp_path / "killed")
     killed = tmp_path / "killed"
     said = finish(start(whole))
-    assert "epoch 4/4 (unfrozen)" in said
+    assert "epoch 4/4 (quantised)" in said
     assert "the record is kept" in said
 
     process = start(killed)

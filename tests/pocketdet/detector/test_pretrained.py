@@ -89,7 +89,7 @@ def test_the_whole_classifier_names_real_photos(size):
         assert int(np.argmax(model(rgb[None].astype(np.float32)))) == label
 
 
-@pytest.mark.parametrize("width", [0.35, 0.75])
+@pytest.mark.parametrize("width", [0.35, 0.75, 1.4])
 def test_mobilenet_v2_is_keras_applications_net_at_every_width(width):
     # Random weights stand in for the downloaded ones: what is tested is structure and mapping.
     theirs = keras.applications.MobileNetV2(

@@ -12,6 +12,7 @@ from pocketdet.exporting.contract import Contract
 from pocketdet.exporting.served import Trained
 from pocketdet.exporting.variants import RECIPES
 from pocketdet.preprocess import Preprocessing
+from pocketdet.quiet import quiet
 from pocketdet.runtimes import Runtime
 from pocketdet.runtimes.litert import LiteRTRuntime
 from pocketdet.runtimes.opening import open_runtime
@@ -89,6 +90,47 @@ def test_the_contract_describes_the_files(tiny_converted: Path, tiny_spec: NetSp
 
         details = Interpreter(str(tiny_converted / variant.file)).get_output_details()
         assert [o.shape for o in variant.outputs] == [tuple(d["shape"]) for d in details]
+
+
+def test_int8_of_a_net_that_was_trained_rounded_is_that_net(
+    tiny_trained: Path, tiny_spec: NetSpec, tiny_pictures: Pictures, tmp_path: Path
+) -> None:
+    with quiet():
+        import keras
+
+        from pocketdet.detector import net, quantised
+
+        model = net.load(tiny_trained / "design", tiny_trained / "trained", batch=1)
+        # The converter gives channels of equal biases the first one's integer, whatever their
+        # scales. Fresh biases are equal; trained ones, other than 0, never are.
+        for stride in (8, 16, 32):
+            bias = model.get_layer(f"scores_{stride}").bias
+            bias.assign(bias + np.linspace(-0.5, 0.5, len(bias.numpy())))
+        look = keras.Model(model.input, quantised.activations(model))
+        values = [look(p[None].astype(np.float32)) for p in tiny_pictures[:4]]
+        ranges = quantised.extremes({n: np.asarray(x) for n, x in v.items()} for v in values)
+        source = Trained(model, tiny_spec, RULE, None, 0.01, None, ranges)
+        path = tmp_path / "int8.tflite"
+        path.write_bytes(litert.quantise_trained(source.rounded))
+    assert litert.describe("int8", path, source).inputs[0].dtype == "uint8"
+    graph = flatbuffer.read(path)
+    inner = {o for op in graph.operations for o in op.outputs} - set(graph.outputs.values())
+    assert {graph.tensors[i].dtype for i in inner} == {"int8"}
+    file = LiteRTRuntime(path, tiny_spec)
+    assert file.partitions == 1
+    rounded = quantised.rounded(model, ranges)
+    kernels = quantised.weights(rounded)
+    rest = [v.value for v in rounded.non_trainable_variables]
+    for picture in tiny_pictures[-3:]:
+        found = file.raw(picture)
+        expected, _ = rounded.stateless_call(
+            kernels, rest, picture[None].astype(np.float32), training=False
+        )
+        for name, value in expected.items():
+            step = (ranges[name][1] - ranges[name][0]) / 255
+            np.testing.assert_allclose(found[name] / step, np.round(found[name] / step), atol=1e-3)
+            difference = np.abs(found[name] - value) / step
+            assert difference.mean() < 1, "sums in other orders, and a net that amplifies them"
 
 
 def test_what_xnnpack_takes_is_one_piece(tiny_converted: Path, tiny_spec: NetSpec) -> None:

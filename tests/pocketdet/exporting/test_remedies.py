@@ -130,13 +130,17 @@ class Faked:
     """A quantiser whose files say how much they lose."""
 
     whole = b"0"
+    paths, seed, load = ("pictures.png",), 0, None
+
+    def __init__(self, trained: bytes) -> None:
+        self.trained = trained
 
     def make(self, recipe: Remedy, folder: Path) -> tuple[bytes, list[str]]:
         return str(recipe.images).encode(), [f"{recipe.images}.png"]
 
 
 @pytest.fixture
-def faked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[dict[str, int]], Outcome]:
+def faked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Outcome]:
     """Runs recipes, each with the AP points that it loses; the goal is 1."""
 
     class File:
@@ -155,22 +159,22 @@ def faked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[dict[str
     monkeypatch.setattr(remedies.flatbuffer, "parse", lambda content: None)
     monkeypatch.setattr(remedies.quantise, "float_layers", lambda graph: 0)
 
-    def run(losses: dict[str, int]) -> Outcome:
+    def run(losses: dict[str, int], trained: bytes = b"") -> Outcome:
         recipes = {name: Remedy(images=lost) for name, lost in losses.items()}
-        return remedies.first_enough(Faked(), Judge(), None, recipes, 1.0, lambda line: None)
+        return remedies.first_enough(Faked(trained), Judge(), None, recipes, 1.0, lambda line: None)
 
     return run
 
 
 def test_nothing_is_tried_where_int8_is_good_enough(
-    faked: Callable[[dict[str, int]], Outcome],
+    faked: Callable[..., Outcome],
 ) -> None:
     result = faked({"none": 1, "better": 0})
     assert [each.remedy for each in result.tries] == ["none"]
 
 
 def test_the_first_that_is_good_enough_ships_and_all_are_told(
-    faked: Callable[[dict[str, int]], Outcome], tmp_path: Path
+    faked: Callable[..., Outcome], tmp_path: Path
 ) -> None:
     result = faked({"none": 9, "more": 7, "clipped": 1, "head": 0})
     assert (result.shipped.remedy, result.content, result.names) == ("clipped", b"1", ["1.png"])
@@ -181,8 +185,19 @@ def test_the_first_that_is_good_enough_ships_and_all_are_told(
     assert remedies.summary(told) == "none 9.00, more 7.00, clipped 1.00"
 
 
+def test_the_file_of_a_net_that_was_trained_rounded_comes_first(
+    faked: Callable[..., Outcome],
+) -> None:
+    result = faked({"none": 0}, trained=b"1")
+    assert (result.shipped.remedy, result.content) == ("trained", b"1")
+    assert result.shipped.recipe == "ranges from training"
+    result = faked({"none": 1}, trained=b"4")
+    assert [each.remedy for each in result.tries] == ["trained", "none"]
+    assert result.shipped.remedy == "none"
+
+
 def test_the_least_bad_ships_where_nothing_helps(
-    faked: Callable[[dict[str, int]], Outcome],
+    faked: Callable[..., Outcome],
 ) -> None:
     result = faked({"none": 9, "more": 4, "clipped": 6})
     assert len(result.tries) == 3

@@ -26,8 +26,11 @@ SETTINGS = Train(
     **{
         **FIELDS["train"],
         "batch": 4,
-        "epochs": 3,
-        "frozen_epochs": 1,
+        "epochs": 4,
+        "phases": [
+            {**phase, "epochs": epochs}
+            for phase, epochs in zip(FIELDS["train"]["phases"], (1, "rest", 2), strict=True)
+        ],
         "warmup_steps": 1,
         "validate_every": 2,
         "validate_images": 3,
@@ -86,20 +89,20 @@ def test_the_result_is_the_average_that_was_shown_last(undisturbed):
 
 def test_every_epoch_is_recorded(undisturbed):
     _, history, _ = undisturbed
-    assert [h.epoch for h in history] == [1, 2, 3]
-    assert [h.step for h in history] == [2, 4, 6]
-    assert [h.phase for h in history] == ["frozen", "unfrozen", "unfrozen"]
+    assert [h.epoch for h in history] == [1, 2, 3, 4]
+    assert [h.step for h in history] == [2, 4, 6, 8]
+    assert [h.phase for h in history] == ["frozen", "unfrozen", "quantised", "quantised"]
     for h in history:
         assert h.loss == pytest.approx(h.class_loss + SETTINGS.box_weight * h.box_loss, rel=1e-5)
         assert np.isfinite([h.grad_norm, h.val_loss, h.val_class_loss, h.val_box_loss]).all()
     measured = [(h.val_AP, h.val_AP50) for h in history]
-    assert measured[0] == (None, None)
-    assert all(0 <= ap <= ap50 <= 1 for ap, ap50 in measured[1:])  # every second, and the last
+    assert measured[0] == measured[2] == (None, None)
+    assert all(0 <= ap <= ap50 <= 1 for ap, ap50 in measured[1::2])  # every second, and the last
 
 
 def test_killed_and_started_again_it_ends_with_the_same_bytes(folder, tmp_path, undisturbed):
     def die(done):
-        if done == 5:  # in the middle of the last epoch
+        if done == 7:  # in the middle of the last epoch, which goes on rounded
             raise Killed
 
     checkpoint = Checkpoint(tmp_path)
@@ -109,7 +112,7 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(folder, tmp_path, 
     steps = []
     model, training = start(folder, checkpoint, on_step=steps.append)
     again = list(training)
-    assert steps == [5, 6]  # no finished epoch is repeated
+    assert steps == [7, 8]  # no finished epoch is repeated
     weights, history, _ = undisturbed
     assert [epoch for epoch, _ in again] == history
     assert all(map(np.array_equal, model.get_weights(), weights))
