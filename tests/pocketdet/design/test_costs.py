@@ -85,7 +85,7 @@ def test_an_unknown_layer_is_an_error_not_free():
 
 def test_agrees_with_the_converted_file(tmp_path: Path):
     from pocketdet.detector.net import build
-    from pocketdet.exporting import flatbuffer, litert
+    from pocketdet.exporting import flatbuffer, litert, quantise
     from pocketdet.exporting.served import serve, without_normalisation
 
     levels = tuple(Level(stride, ((20.0, 30.0),)) for stride in (8, 16, 32))
@@ -95,7 +95,9 @@ def test_agrees_with_the_converted_file(tmp_path: Path):
     path = tmp_path / "net.tflite"
     noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
     core = serve(without_normalisation(model))
-    path.write_bytes(litert.quantise(core, Preprocessing(spec.input_wh, "stretch"), [noise]))
+    content = litert.convert(core, "fp32")
+    rule = Preprocessing(spec.input_wh, "stretch")
+    path.write_bytes(quantise.quantise(content, rule, [noise]))
 
     graph = flatbuffer.read(path)
     convolutions = [op for op in graph.operations if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D")]
