@@ -1,0 +1,132 @@
+"""The sections of params.yaml about the net: design, augment, train."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, StrictBool, model_validator
+
+from pocketdet.config.kinds import Count, Name, Natural, Positive, Section, Share, expression
+from pocketdet.detector.backbones import BACKBONES
+from pocketdet.detector.spec import Head
+from pocketdet.preprocess import Interpolation, Resize
+
+Balance = Literal["none", "class", "source", "both"]
+Beginning = Annotated[str, Field(min_length=1), AfterValidator(expression)]
+
+
+class Budget(Section):
+    """What the phone grants."""
+
+    model_mb: Positive
+    mmac: Positive
+    peak_mb: Positive
+    latency_ms: Positive
+
+
+def _known_backbone(name: str) -> str:
+    if name not in BACKBONES:
+        raise ValueError(f"{name!r} is none of {', '.join(BACKBONES)}")
+    return name
+
+
+Side = Annotated[int, Field(ge=32, le=4096, strict=True)]
+
+
+class Design(Section):
+    """The net and the device that it is for."""
+
+    device: Name
+    input_wh: tuple[Side, Side]
+    resize: Resize
+    interpolation: Interpolation
+    backbone: Annotated[str, AfterValidator(_known_backbone)]
+    width: Positive
+    weights: Annotated[str, Field(pattern=r"^(imagenet|none|[^/\\]+\.safetensors)$")]
+    neck_channels: Annotated[int, Field(ge=8, le=512, strict=True)]
+    head: Head
+    head_blocks: Annotated[int, Field(ge=0, le=4, strict=True)]
+    strides: Annotated[tuple[Literal[8, 16, 32], ...], Field(min_length=1, max_length=3)]
+    anchors_per_level: Annotated[int, Field(ge=1, le=9, strict=True)]
+    budget: Budget
+
+    @model_validator(mode="after")
+    def _fits_strides(self) -> Self:
+        if any(side % 32 for side in self.input_wh):
+            raise ValueError(f"input_wh: {list(self.input_wh)} must be multiples of 32 px")
+        if list(self.strides) != sorted(set(self.strides)):
+            raise ValueError(f"strides: {list(self.strides)} must rise, each once")
+        widths = BACKBONES[self.backbone].widths
+        if self.width not in widths:
+            raise ValueError(f"width: {self.backbone} comes in {widths}, found {self.width}")
+        return self
+
+
+class Augment(Section):
+    """The augmentation recipe: geometry into the shards, colour, flip and mosaic online."""
+
+    copies: Annotated[int, Field(ge=0, le=50, strict=True)]
+    scale: tuple[Positive, Positive]
+    aspect: Annotated[float, Field(ge=0, lt=1)]
+    translate: Share
+    flip: Share
+    flip_vertical: Share
+    min_visible: Share
+    jitter: Annotated[float, Field(ge=0, le=0.5)]
+    brightness: Share
+    contrast: Share
+    saturation: Share
+    hue: Annotated[float, Field(ge=0, le=0.5)]
+    grey: Share
+    mosaic: Share
+    jpeg_quality: Annotated[int, Field(ge=50, le=100, strict=True)]
+
+    @model_validator(mode="after")
+    def _scale_rises(self) -> Self:
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"scale: {list(self.scale)} must rise")
+        return self
+
+
+class Phase(Section):
+    """A part of the training: what learns in it, and how fast."""
+
+    name: Name
+    epochs: Natural | Literal["rest"]
+    frozen: tuple[Beginning, ...]
+    rate: Positive
+    factors: dict[Beginning, Share]
+    quantise: StrictBool
+
+
+class Train(Section):
+    """Schedule, optimiser and losses."""
+
+    batch: Annotated[int, Field(ge=1, le=1024, strict=True)]
+    balance: Balance
+    epochs: Count
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    phases: tuple[Phase, ...]
+    weight_decay: Annotated[float, Field(ge=0)]
+    warmup_steps: Natural
+    clip_norm: Positive
+    ema: Annotated[float, Field(ge=0, lt=1)]
+    mosaic_until: Share
+    match_top_k: Count
+    box_weight: Positive
+    distance_weight: Annotated[float, Field(ge=0)]
+    checkpoint_every: Count
+    validate_every: Count
+    validate_images: Count
+
+    @model_validator(mode="after")
+    def _phases_fill_the_epochs(self) -> Self:
+        fixed = [p.epochs for p in self.phases if p.epochs != "rest"]
+        if len(fixed) != len(self.phases) - 1:
+            raise ValueError("phases: exactly one of them must have the rest of the epochs")
+        if sum(fixed) > self.epochs:
+            raise ValueError(f"phases: {sum(fixed)} of {self.epochs} epochs")
+        if len({p.name for p in self.phases}) < len(self.phases):
+            raise ValueError("phases: each name once")
+        rounded = [p.quantise for p in self.phases]
+        if rounded != sorted(rounded):
+            raise ValueError("phases: those with quantise must come last")
+        return self
