@@ -78,7 +78,7 @@ fuzz: $(READY)  ## try to break each annotation reader for 10 minutes; FUZZ=30 f
 	FUZZ_SECONDS=$(or $(FUZZ),600) python -m pytest -s tests/fuzz
 
 mongo: $(READY)  ## a MongoDB on loopback, for `pocketdet explore` where FiftyOne has none
-	python -m pocketdet.mongo
+	python -m pocketdet.analysis.mongo
 
 lint: $(READY)
 	ruff check .

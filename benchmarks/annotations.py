@@ -81,8 +81,10 @@ def ours(folder: Path) -> Iterator[str]:
     """What the stages validate, split and analyse do, less decoding and drawing."""
     import yaml
 
-    from pocketdet import account, duplicates, exploration, formats, policy, splitting
+    from pocketdet import formats
+    from pocketdet.analysis import exploration
     from pocketdet.config import Design, Limits, Policy, Source, Validate
+    from pocketdet.curation import account, duplicates, policy, splitting
     from pocketdet.design.specify import specify
     from pocketdet.preprocess import Preprocessing
 
@@ -146,7 +148,7 @@ def pycocotools(folder: Path) -> Iterator[str]:
 
 def fiftyone(folder: Path) -> Iterator[str]:
     """FiftyOne's import, which reads headers and fills its database, on a MongoDB of this run."""
-    from pocketdet import mongo
+    from pocketdet.analysis import mongo
 
     server = folder / "mongo"
     os.environ[mongo.VARIABLE] = mongo.start(server)

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as PIL
 
-from pocketdet import checks
+from pocketdet.curation import checks
 from pocketdet.dataset import Dataset, Image
 
 SIZE_WH = (1280, 960)

@@ -3,11 +3,11 @@
     python benchmarks/label_errors.py [--share 0.02] [--draws 200] [--retrain]
 
 In a project whose pipeline has run, errors are planted in 2 % of the pictures, one a picture, and
-all pictures are ranked by `pocketdet.label_errors` from what the trained net finds. The bar: at
-least 60 % of the planted pictures are among the worst-ranked 5 %. Without `--retrain` the net has
-learnt from the clean labels, and many draws of errors are averaged. With it, one draw is planted
-into a copy of the project, which learns from the planted labels: what happens in real life, where
-nobody has clean labels. That takes as long as training does.
+all pictures are ranked by `pocketdet.analysis.label_errors` from what the trained net finds. The
+bar: at least 60 % of the planted pictures are among the worst-ranked 5 %. Without `--retrain` the
+net has learnt from the clean labels, and many draws of errors are averaged. With it, one draw is
+planted into a copy of the project, which learns from the planted labels: what happens in real life,
+where nobody has clean labels. That takes as long as training does.
 """
 
 import argparse
@@ -22,7 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pocketdet import inference, label_errors
+from pocketdet import inference
+from pocketdet.analysis import label_errors
 from pocketdet.boxes import ious
 from pocketdet.dataset import Box, Dataset, Image, read_paths
 from pocketdet.detector.decode import Detections, OperatingPoint

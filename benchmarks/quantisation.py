@@ -20,13 +20,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pocketdet.batches import Batches
 from pocketdet.config import Train
 from pocketdet.detector import net
 from pocketdet.detector.spec import NetSpec
 from pocketdet.exporting import litert
 from pocketdet.exporting.quantise import quantise
 from pocketdet.exporting.served import Trained
+from pocketdet.inputs.batches import Batches
 from pocketdet.preprocess import Preprocessing
 from pocketdet.runtimes.litert import LiteRTRuntime
 from pocketdet.training.learner import Learner

@@ -11,7 +11,10 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from pocketdet import annotations_cli, evaluate_cli, project, report_cli
+from pocketdet import project
+from pocketdet.commands import annotations as annotations_cli
+from pocketdet.commands import evaluate as evaluate_cli
+from pocketdet.commands import report as report_cli
 from pocketdet.config import FormatName
 from pocketdet.errors import ParamsError, PocketdetError
 
@@ -87,7 +90,9 @@ def import_(
     It is copied into data/raw, versioned by DVC and named in params.yaml. The first source of your
     own takes the place of the built-in sample.
     """
-    from pocketdet import importing, params_file, policy
+    from pocketdet import params_file
+    from pocketdet.curation import policy
+    from pocketdet.sources import importing
 
     here = project.root()
     params_file.read(here / "params.yaml")  # before anything is copied
@@ -148,7 +153,7 @@ def detect(
     which leaves the pictures but no detections.json. What cannot be read is named and left out; the
     exit status is 1 then.
     """
-    from pocketdet import detect as detection
+    from pocketdet.delivery import detect as detection
 
     sources: list[Path | int] = [*(images or []), *([] if camera is None else [camera])]
     if not sources:
@@ -248,7 +253,7 @@ def verify(
     --against they are the project's: the bundle must be what dvc.lock says that package wrote (else
     the files with other bytes are named), in a git commit, of its data and an MLflow run's weights.
     """
-    from pocketdet import verifying
+    from pocketdet.delivery import verifying
 
     opened, checks = verifying.verify(bundle)
     out = Console(soft_wrap=True)
@@ -315,7 +320,7 @@ def fetch(
     out: Annotated[Path | None, typer.Option(help="Folder; without: of its name, here.")] = None,
 ) -> None:
     """Fetch a public data set, or a part of it, for `pocketdet import`; again to carry on."""
-    from pocketdet import fetching
+    from pocketdet.sources import fetching
 
     public, folder = fetching.PUBLIC[name], out or Path(name)
     err = Console(stderr=True)
@@ -339,7 +344,7 @@ def explore(
 
     Needs MongoDB: that of FIFTYONE_DATABASE_URI, of `make mongo`, or FiftyOne's own.
     """
-    from pocketdet import browse
+    from pocketdet.analysis import browse
 
     here = project.root()
     Console(stderr=True).print(f"http://127.0.0.1:{port} in a minute; Ctrl-C ends it")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pocketdet import bundle as bundles
 from pocketdet.config import Evaluate
 from pocketdet.dataset import Dataset
+from pocketdet.delivery import bundle as bundles
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import DatasetError, PocketdetError, WeightsError

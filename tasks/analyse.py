@@ -4,8 +4,9 @@ import csv
 import json
 from pathlib import Path
 
-from pocketdet import agreement, checks, duplicates, exploration
+from pocketdet.analysis import agreement, exploration
 from pocketdet.config import Params
+from pocketdet.curation import checks, duplicates
 from pocketdet.dataset import SUBSETS, Dataset, read_paths
 from pocketdet.design.specify import specify
 from pocketdet.preprocess import Preprocessing

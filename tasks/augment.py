@@ -7,10 +7,10 @@ from pathlib import Path
 
 from PIL import features
 
-from pocketdet import shards as shard_files
-from pocketdet.batches import Batches
 from pocketdet.config import Params
 from pocketdet.dataset import Dataset, read_paths
+from pocketdet.inputs import shards as shard_files
+from pocketdet.inputs.batches import Batches
 from pocketdet.preprocess import Preprocessing
 from pocketdet.report.augmented import sheet
 from tasks.stage import say, stage

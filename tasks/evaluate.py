@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pocketdet import label_errors
+from pocketdet.analysis import label_errors
 from pocketdet.config import Params
 from pocketdet.dataset import Dataset, read_paths
 from pocketdet.evaluation import Evaluator, expressions

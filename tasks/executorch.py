@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from pocketdet import profiling, project
+from pocketdet import project
 from pocketdet.dataset import Dataset, read_paths
 from pocketdet.detector import net
 from pocketdet.errors import ExportError, PocketdetError
@@ -24,6 +24,7 @@ from pocketdet.exporting.verify import Effort
 from pocketdet.exporting.verify import verify as run_all
 from pocketdet.files import whole_folder
 from pocketdet.preprocess import load_rgb, to_input
+from pocketdet.profiling import host as profiling
 from pocketdet.quiet import quiet
 from pocketdet.runtimes.executorch import ExecuTorchRuntime
 from pocketdet.runtimes.keras import KerasRuntime

@@ -19,8 +19,8 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from pocketdet import bundle as bundles
-from pocketdet.bundle import Bundle
+from pocketdet.delivery import bundle as bundles
+from pocketdet.delivery.bundle import Bundle
 from pocketdet.errors import PocketdetError
 from tasks import tags
 from tasks.stage import say

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pocketdet import bundle as bundles
 from pocketdet.config import Params
+from pocketdet.delivery import bundle as bundles
+from pocketdet.delivery.packing import contents
 from pocketdet.exporting.contract import Contract
 from pocketdet.files import sha256
-from pocketdet.packing import contents
 from pocketdet.report import facts, verdict
 from pocketdet.report import page as pages
 from tasks import tags, tracking

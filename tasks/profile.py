@@ -4,11 +4,11 @@ import json
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from pocketdet import profiling
 from pocketdet.config import Params
 from pocketdet.devices import measured as measurements
 from pocketdet.exporting import flatbuffer
 from pocketdet.exporting.contract import Contract
+from pocketdet.profiling import host as profiling
 from tasks.stage import say, stage, write_table
 
 

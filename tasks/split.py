@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pocketdet import checks, duplicates, splitting, strata
 from pocketdet.config import Params
+from pocketdet.curation import checks, duplicates, splitting, strata
 from pocketdet.dataset import Dataset, write_paths
 from tasks.stage import say, stage, write_table
 

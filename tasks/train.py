@@ -9,10 +9,10 @@ from pathlib import Path
 
 import yaml
 
-from pocketdet.batches import Batches
 from pocketdet.config import Params
 from pocketdet.detector.spec import NetSpec
 from pocketdet.files import sha256
+from pocketdet.inputs.batches import Batches
 from pocketdet.quiet import quiet
 from pocketdet.training.checkpoint import Checkpoint
 from pocketdet.training.schedule import Schedule, settings_for

@@ -4,9 +4,10 @@ import json
 import os
 from pathlib import Path
 
-from pocketdet import account as accounting
-from pocketdet import checks, formats, grouping, policy
+from pocketdet import formats
 from pocketdet.config import Params
+from pocketdet.curation import account as accounting
+from pocketdet.curation import checks, grouping, policy
 from pocketdet.errors import DatasetError
 from pocketdet.formats import ReadRules
 from tasks import spool

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from pocketdet.bundle import loads
+from pocketdet.delivery.bundle import loads
 from pocketdet.detector import net
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import NetSpec

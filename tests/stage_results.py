@@ -21,7 +21,7 @@ from pocketdet.exporting.contract import Contract, Tensor, Variant, coding_of
 from pocketdet.exporting.ledger import Row
 from pocketdet.exporting.parity import Agreement
 from pocketdet.preprocess import Preprocessing
-from pocketdet.profiling import FileProfile, Latency
+from pocketdet.profiling.host import FileProfile, Latency
 from pocketdet.report import gallery
 from pocketdet.scoring import cases, operating_point, outputs, results
 from pocketdet.scoring.bootstrap import LEVEL, Plan

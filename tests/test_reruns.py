@@ -48,7 +48,7 @@ def test_params_key_reaches_exactly_its_stages(project, key, value, expected):
     ("module", "expected"),
     [
         ("pocketdet/sample/people.py", {f"sample@{source}" for source in SOURCES}),
-        ("pocketdet/strata.py", {"split", "analyse"}),
+        ("pocketdet/curation/strata.py", {"split", "analyse"}),
         ("pocketdet/detector/losses.py", {"train"}),
         ("pocketdet/report/page.py", {"package"}),
         ("tasks/profile.py", {"profile"}),

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image as PIL
 
 from pocketdet.boxes import ious
-from pocketdet.bundle import dump, loads
+from pocketdet.delivery.bundle import dump, loads
 from pocketdet.detector.decode import Detections, Floats, candidates, detections
 from pocketdet.errors import BundleError
 from pocketdet.exporting.contract import Contract

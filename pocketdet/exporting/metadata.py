@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pocketdet.bundle import DATE
+from pocketdet.delivery.bundle import DATE
 from pocketdet.exporting import postprocess
 from pocketdet.exporting.surgery import Editor
 from pocketdet.preprocess import RESIZE, Resize

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from pocketdet.exploration import Exploration
+from pocketdet.analysis.exploration import Exploration
+from pocketdet.analysis.stats import Rows, Table
 from pocketdet.report.analysis_sheets import class_colour
 from pocketdet.report.embedded import Embedded, embed
 from pocketdet.report.pages import fill
-from pocketdet.stats import Rows, Table
 
 MAX_ROWS = 60  # of a table on the page; the CSV file has all
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pocketdet.exploration import Exploration, by_subset
+from pocketdet.analysis.exploration import Exploration, by_subset
+from pocketdet.analysis.stats import TALL, Rows
 from pocketdet.report import distributions
-from pocketdet.stats import TALL, Rows
 
 
 def draw(found: Exploration, folder: Path) -> None:

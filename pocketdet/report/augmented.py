@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image as PIL
 
-from pocketdet.augment import Objects, Picture
+from pocketdet.inputs.augment import Objects, Picture
 from pocketdet.report.pictures import CLASS_COLOURS, IGNORED, Mark, contact_sheet, draw
 
 CELL_WH = (320, 320)  # px, at most, of one picture

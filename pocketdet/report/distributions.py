@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from pocketdet.analysis.stats import HeatMap, Histogram, most_frequent
 from pocketdet.report.pictures import CLASS_COLOURS, INK
-from pocketdet.stats import HeatMap, Histogram, most_frequent
 
 MAX_SERIES = 6  # more is no picture; the CSV files have them all
 MAX_ROWS, MAX_PARTS = 4, 8  # of heat maps

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PIL
 
+from pocketdet.analysis.label_errors import Suspect
 from pocketdet.dataset import Dataset
-from pocketdet.label_errors import Suspect
 from pocketdet.preprocess import load_rgb
 from pocketdet.report import pictures
 from pocketdet.scoring.cases import Case

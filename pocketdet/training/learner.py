@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from pocketdet.batches import Batch
 from pocketdet.dataset import PADDING
 from pocketdet.detector import quantised
 from pocketdet.detector.losses import Losses, Weights, detector_loss
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import TrainingError
+from pocketdet.inputs.batches import Batch
 from pocketdet.training.optimiser import AdamW, Average
 from pocketdet.training.schedule import Schedule
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pocketdet.batches import Batches
 from pocketdet.detector.losses import Losses
 from pocketdet.errors import TrainingError
+from pocketdet.inputs.batches import Batches
 from pocketdet.training.checkpoint import Checkpoint
 from pocketdet.training.learner import Learner
 from pocketdet.training.schedule import Schedule

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PIL
 
-from pocketdet.batches import Batch, Batches
 from pocketdet.dataset import DONT_CARE, Box, Dataset, Image
 from pocketdet.detector.decode import Detections, OperatingPoint, candidates, detections
 from pocketdet.detector.spec import NetSpec
+from pocketdet.inputs.batches import Batch, Batches
 from pocketdet.preprocess import Preprocessing
 from pocketdet.report.pictures import class_marks, contact_sheet, draw
 from pocketdet.scoring import coco

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image as PIL
 
-from pocketdet.batches import Batches
 from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.inputs.batches import Batches
 from pocketdet.preprocess import Preprocessing
 from tasks import augment
 from tasks import params as params_file

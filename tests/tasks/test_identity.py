@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pocketdet import bundle
+from pocketdet.delivery import bundle
 from tasks import identity
 
 SUBSETS = {"train": {"images": 2, "sha256": "ab"}, "test": {"images": 1, "sha256": "cd"}}

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from stage_results import make
 
-from pocketdet import bundle
+from pocketdet.delivery import bundle
 from tasks import package as task
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from pocketdet import profiling
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import Level, NetSpec
 from pocketdet.devices import measured
@@ -16,7 +15,8 @@ from pocketdet.exporting import flatbuffer
 from pocketdet.exporting.contract import Contract, Variant, coding_of
 from pocketdet.exporting.flatbuffer import FlatTensor, Graph, Operation
 from pocketdet.preprocess import Preprocessing
-from pocketdet.profiling import FileProfile, Latency
+from pocketdet.profiling import host as profiling
+from pocketdet.profiling.host import FileProfile, Latency
 from tasks.profile import profile
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"

@@ -10,10 +10,10 @@ from pathlib import Path
 import yaml
 from PIL import Image as PIL
 
-from pocketdet import shards
 from pocketdet.config import Augment
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.detector.spec import Level, NetSpec
+from pocketdet.inputs import shards
 from pocketdet.preprocess import Preprocessing
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from PIL import Image as PIL
 
-from pocketdet import exploration
+from pocketdet.analysis import exploration
+from pocketdet.analysis.stats import Histogram
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.detector.spec import Level, NetSpec
 from pocketdet.preprocess import Preprocessing
 from pocketdet.report import analysis, analysis_plots, analysis_sheets, distributions
-from pocketdet.stats import Histogram
 
 NAME = "<script>alert('a & b')</script>"
 RULE = Preprocessing((96, 64), "stretch")

@@ -1,6 +1,6 @@
 import numpy as np
 
-from pocketdet.augment import Objects
+from pocketdet.inputs.augment import Objects
 from pocketdet.report.augmented import marks, sheet
 
 OBJECTS = Objects(

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image as PIL
 from scored import score
 
+from pocketdet.analysis.label_errors import Suspect
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.detector.decode import Detections
-from pocketdet.label_errors import Suspect
 from pocketdet.report import gallery
 from pocketdet.scoring import cases, results
 from pocketdet.scoring.bootstrap import Plan

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import yaml
 
-from pocketdet.batches import Batch
 from pocketdet.config import Train
 from pocketdet.detector import net
 from pocketdet.detector.inverted_residual import stage_of
 from pocketdet.detector.spec import Level, NetSpec
 from pocketdet.errors import TrainingError
+from pocketdet.inputs.batches import Batch
 from pocketdet.training.learner import Learner, _call, trimmed
 from pocketdet.training.schedule import Schedule
 

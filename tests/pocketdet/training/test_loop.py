@@ -6,13 +6,13 @@ import pytest
 import yaml
 from PIL import Image as PIL
 
-from pocketdet import shards
-from pocketdet.batches import Batches
 from pocketdet.config import Augment, Train
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.detector import net
 from pocketdet.detector.spec import Level, NetSpec
 from pocketdet.errors import TrainingError
+from pocketdet.inputs import shards
+from pocketdet.inputs.batches import Batches
 from pocketdet.preprocess import Preprocessing
 from pocketdet.training.checkpoint import Checkpoint
 from pocketdet.training.learner import Learner

@@ -5,11 +5,11 @@ import pytest
 import yaml
 from PIL import Image as PIL
 
-from pocketdet import shards
-from pocketdet.batches import Batches
 from pocketdet.config import Augment
 from pocketdet.dataset import DONT_CARE, Box, Dataset, Image
 from pocketdet.detector.spec import BINS, Level, NetSpec
+from pocketdet.inputs import shards
+from pocketdet.inputs.batches import Batches
 from pocketdet.preprocess import Preprocessing
 from pocketdet.training.watch import Watch
 

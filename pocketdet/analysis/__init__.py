@@ -1,0 +1,1 @@
+"""What the data are like, in numbers and to look at."""

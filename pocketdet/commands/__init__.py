@@ -1,0 +1,1 @@
+"""What the `pocketdet` command does, a file for each group of subcommands."""

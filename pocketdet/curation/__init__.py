@@ -1,0 +1,1 @@
+"""Which pictures and boxes count, and in which subset they are."""

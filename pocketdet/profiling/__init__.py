@@ -1,0 +1,1 @@
+"""What a file costs, here and on a phone."""

@@ -1,0 +1,1 @@
+"""How annotated pictures come in: import, download, conversion."""
