@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# On a busy machine any example may take long; that is no failure.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 TINY = {
     "sample.images": 48,
     "sample.size_wh": [200, 150],

@@ -144,7 +144,6 @@ def test_a_reader_raises_dataset_errors_alone(name, tmp_path):
         @seed(number)
         @settings(
             max_examples=ROUND,
-            deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
         )

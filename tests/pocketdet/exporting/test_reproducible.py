@@ -14,6 +14,6 @@ def test_another_process_writes_the_same_bytes(
     assert names == sorted(
         p.relative_to(tiny_converted) for p in tiny_converted.rglob("*") if p.is_file()
     )
-    assert len(names) == 20
+    assert names
     for name in names:
         assert (again / name).read_bytes() == (tiny_converted / name).read_bytes(), name

@@ -68,7 +68,7 @@ def same(a: Dataset, b: Dataset, px: float) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(dataset=datasets())
 def test_round_trip_keeps_every_box(name, dataset):
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +78,7 @@ def test_round_trip_keeps_every_box(name, dataset):
 
 
 @pytest.mark.parametrize("name", ["coco", "voc", "kitti"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(dataset=datasets(fractions=False))
 def test_whole_pixels_come_back_exactly(name, dataset):
     with tempfile.TemporaryDirectory() as folder:
@@ -86,7 +86,7 @@ def test_whole_pixels_come_back_exactly(name, dataset):
     assert [i.boxes for i in back] == [i.boxes for i in dataset]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(dataset=datasets())
 def test_around_the_formats_and_back(dataset):
     with tempfile.TemporaryDirectory() as folder:

@@ -71,7 +71,7 @@ def same(back: Dataset, dataset: Dataset) -> None:
 @pytest.mark.parametrize(
     "names", [("coco", "voc", "kitti", "coco"), ("kitti", "yolo", "voc"), ("yolo", "coco", "yolo")]
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(dataset=datasets())
 def test_round_trips_keep_everything(names, dataset):
     """Boxes, classes, every reason to ignore, occlusion, truncation, size, order, subset."""

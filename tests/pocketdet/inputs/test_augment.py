@@ -56,7 +56,7 @@ def extent(rgb: np.ndarray) -> np.ndarray | None:
 
 
 @pytest.mark.parametrize("draw", [render, render_fast])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(view=VIEWS, box=RECTANGLES)
 def test_the_pixels_under_a_box_stay_under_it(draw, view: View, box: tuple[int, int, int, int]):
     there = draw(red_on_green(box), view, FRAME, (0, 0, 255))
@@ -68,7 +68,7 @@ def test_the_pixels_under_a_box_stay_under_it(draw, view: View, box: tuple[int, 
         assert np.abs(found - expected).max() <= 1.5
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(view=VIEWS)
 def test_both_renderers_draw_the_picture_at_the_same_place(view: View):
     smooth = np.linspace(0, 255, PICTURE[0]).astype(np.uint8)
@@ -167,7 +167,7 @@ def test_a_view_that_shows_nothing_is_all_fill():
     assert (there == [1, 2, 3]).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 10_000))
 def test_mosaic_tiles_cover_the_frame_and_each_view_its_tile(seed: int):
     covered = np.zeros((FRAME[1], FRAME[0]), int)
