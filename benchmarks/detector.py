@@ -34,7 +34,7 @@ DATA = {
     "augment.copies": 4,
     "augment.flip_vertical": 0.5,
     "augment.mosaic": 0.5,
-    "convert.variants": ["int8"],
+    "convert.variants": ["fp32", "fp16", "int8"],
     "verify.max_lost": 100.0,  # a benchmark says what is lost and refuses nothing
     "train.warmup_steps": 30,
     "train.match_top_k": 10,
