@@ -23,6 +23,8 @@ TINY = {
     "design.width": 0.35,
     "design.weights": "none",
     "design.neck_channels": 16,
+    "design.candidates.inputs_wh": [[64, 64]],
+    "design.candidates.backbones": [],
     "augment.copies": 1,
     "train.batch": 8,
     "train.epochs": 2,

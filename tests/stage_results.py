@@ -1,8 +1,7 @@
 """A project as all stages but `package` leave it, made up with the stages' own writers."""
 
-import csv
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,11 @@ from PIL import Image as PIL
 from pocketdet import slices
 from pocketdet.config import Operating
 from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.design import costs, ranking
 from pocketdet.design.budget import Line
 from pocketdet.design.costs import LayerCost
+from pocketdet.design.latency import Latency as DeviceLatency
+from pocketdet.design.ops import Gate
 from pocketdet.detector.decode import Detections, OperatingPoint
 from pocketdet.detector.spec import Level, NetSpec
 from pocketdet.devices.measured import Times
@@ -25,6 +27,7 @@ from pocketdet.profiling.host import FileProfile, Latency
 from pocketdet.report import gallery
 from pocketdet.scoring import cases, operating_point, outputs, results
 from pocketdet.scoring.bootstrap import LEVEL, Plan
+from tasks.stage import write_table
 
 SPEC = NetSpec(
     "efficientnet_lite0",
@@ -129,19 +132,20 @@ def _design(report: Path) -> None:
     layer = LayerCost(
         "stem", "Conv2D", (3, 3), 2, (32, 48, 8), 331_776, 224, 18_432, 12_288, 30_720
     )
-    with (report / "costs.csv").open("w", newline="") as stream:
-        table = csv.writer(stream)
-        table.writerow([*(field.name for field in fields(LayerCost)), "estimated_ms"])
-        values = [
-            "x".join(map(str, v)) if isinstance(v, tuple) else v for v in asdict(layer).values()
-        ]
-        table.writerow([*values, "0.5000"])
     line = Line("model_mb", 2.9, 4.0, "MB", "estimated")
+    time = DeviceLatency(40.0, 20.0, 80.0, (0.5,))
+    gates = (Gate("XNNPACK", 1, ()), Gate("GPU", 2, (("PAD", "pad", "pad with zeros"),)))
+    totals = costs.Totals(1.5, 224, 2.9, 0.03, "stem")
+    candidate = ranking.Candidate(SPEC, True, totals, time, gates, (line,), 0.9)
+    larger = replace(candidate, configured=False, lines=(replace(line, found=5.0),))
+    write_table(costs.table([layer], time.layers_ms), report / "costs.csv")
+    write_table(ranking.table([candidate, larger]), report / "candidates.csv")
     design = {
         "anchors": {"boxes": 10, "recall_by_iou": {"0.5": 0.9}},
         "budget": [{**asdict(line), "within": line.within}],
         "card": {"title": "A phone"},
         "latency": {"ms": 40.0, "low_ms": 20.0, "high_ms": 80.0, "basis": "estimated"},
+        "ranking": {"order": ranking.ORDER, "rank": 1, "of": 2},
         "totals": {"weights": 224},
     }
     _json(report / "design.json", design)

@@ -28,6 +28,7 @@ def test_second_run_does_nothing(finished, reran):
         ("split.official", False, {"split"}),
         ("analyse.bins", 10, {"analyse"}),
         ("design.neck_channels", 24, {"design"}),
+        ("design.candidates.inputs_wh", [], {"design"}),
         ("design.budget.mmac", 400, {"design", "package"}),
         ("augment.flip", 0.4, {"augment", "train"}),
         ("train.epochs", 3, {"train"}),

@@ -28,7 +28,23 @@ def _known_backbone(name: str) -> str:
     return name
 
 
-Side = Annotated[int, Field(ge=32, le=4096, strict=True)]
+def _trained_width(one: tuple[str, float]) -> tuple[str, float]:
+    backbone, width = one
+    widths = BACKBONES[backbone].widths
+    if width not in widths:
+        raise ValueError(f"width: {backbone} comes in {widths}, found {width}")
+    return one
+
+
+BackboneName = Annotated[str, AfterValidator(_known_backbone)]
+Side = Annotated[int, Field(ge=32, le=4096, multiple_of=32, strict=True)]
+
+
+class Candidates(Section):
+    """Costed beside the net: its input and each of these with its backbone and each of these."""
+
+    inputs_wh: tuple[tuple[Side, Side], ...]
+    backbones: tuple[Annotated[tuple[BackboneName, Positive], AfterValidator(_trained_width)], ...]
 
 
 class Design(Section):
@@ -38,7 +54,7 @@ class Design(Section):
     input_wh: tuple[Side, Side]
     resize: Resize
     interpolation: Interpolation
-    backbone: Annotated[str, AfterValidator(_known_backbone)]
+    backbone: BackboneName
     width: Positive
     weights: Annotated[str, Field(pattern=r"^(imagenet|none|[^/\\]+\.safetensors)$")]
     neck_channels: Annotated[int, Field(ge=8, le=512, strict=True)]
@@ -47,16 +63,13 @@ class Design(Section):
     strides: Annotated[tuple[Literal[8, 16, 32], ...], Field(min_length=1, max_length=3)]
     anchors_per_level: Annotated[int, Field(ge=1, le=9, strict=True)]
     budget: Budget
+    candidates: Candidates
 
     @model_validator(mode="after")
     def _fits_strides(self) -> Self:
-        if any(side % 32 for side in self.input_wh):
-            raise ValueError(f"input_wh: {list(self.input_wh)} must be multiples of 32 px")
         if list(self.strides) != sorted(set(self.strides)):
             raise ValueError(f"strides: {list(self.strides)} must rise, each once")
-        widths = BACKBONES[self.backbone].widths
-        if self.width not in widths:
-            raise ValueError(f"width: {self.backbone} comes in {widths}, found {self.width}")
+        _trained_width((self.backbone, self.width))
         return self
 
 

@@ -7,7 +7,7 @@ out_h * out_w * kernel_h * kernel_w * in_channels / groups * out_channels; every
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from pocketdet.errors import PocketdetError
@@ -131,6 +131,16 @@ def total(rows: Sequence[LayerCost]) -> Totals:
         peak_mb=peak.alive / 1e6,
         peak_layer=peak.name,
     )
+
+
+def table(rows: Sequence[LayerCost], layers_ms: Sequence[float]) -> list[list[Any]]:
+    """Names of columns, then a row an operation with its estimated time, ms."""
+    lines: list[list[Any]] = [[*(field.name for field in fields(LayerCost)), "estimated_ms"]]
+    for row, ms in zip(rows, layers_ms, strict=True):
+        cells = astuple(row)
+        texts = ("x".join(map(str, cell)) if isinstance(cell, tuple) else cell for cell in cells)
+        lines.append([*texts, f"{ms:.4f}"])
+    return lines
 
 
 def trace(model: "keras.Model") -> list[Step]:

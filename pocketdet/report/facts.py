@@ -23,6 +23,7 @@ class Facts:
         subsets: data/subsets/subsets.json.
         design: reports/design/design.json.
         costs: reports/design/costs.csv.
+        candidates: reports/design/candidates.csv.
         net: models/design/net.json.
         preprocessing: models/design/preprocessing.json.
         recipe: reports/augment/recipe.json.
@@ -45,6 +46,7 @@ class Facts:
     subsets: dict[str, Any] | None
     design: dict[str, Any] | None
     costs: list[Row] | None
+    candidates: list[Row] | None
     net: dict[str, Any] | None
     preprocessing: dict[str, Any] | None
     recipe: dict[str, Any] | None
@@ -93,6 +95,7 @@ def read(reports: Path, subsets: Path, design: Path, point: Path) -> Facts:
         subsets=_read(subsets / "subsets.json", json.loads),
         design=_read(reports / "design/design.json", json.loads),
         costs=_read(reports / "design/costs.csv", _rows),
+        candidates=_read(reports / "design/candidates.csv", _rows),
         net=_read(design / "net.json", json.loads),
         preprocessing=_read(design / "preprocessing.json", json.loads),
         recipe=_read(reports / "augment/recipe.json", json.loads),

@@ -104,6 +104,8 @@ def render(name: str, facts: Facts, verdict: Verdict, reports: Path) -> str:
         measured=tables.measured(facts),
         design=tables.design(facts),
         rationale=tables.design_rationale(facts),
+        candidates=tables.candidates(facts),
+        order=(facts.design or {}).get("ranking", {}).get("order", ""),
         costs=tables.costs(facts),
         costs_picture=costs_picture,
         identity=(facts.training or {}).get("weights_sha256", ""),

@@ -290,6 +290,32 @@ def design_rationale(facts: Facts) -> list[str]:
     return sentences
 
 
+def candidates(facts: Facts) -> Table | None:
+    """The net among others that were costed, in their order; None where there were no others."""
+    if len(facts.candidates or ()) < 2:
+        return None
+    header = (
+        *("", "", "Backbone", "Input", "Over budget", "Latency, ms", "Large enough"),
+        *("MMAC", "int8 MB", "Peak MB", "Outside delegates"),
+    )
+    rows = [
+        (
+            row["rank"],
+            "this net" if row["configured"] else "",
+            f"{row['backbone']}, width {float(row['width']):g}",
+            row["input"].replace("x", " x "),
+            ", ".join(BUDGET_NAMES[name].lower() for name in row["over"].split()),
+            f"{number(row['latency_ms'])} ({number(row['low_ms'])} to {number(row['high_ms'])}), "
+            + row["basis"],
+            f"{float(row['objects_resolved']):.1%}",
+            *(number(row[key]) for key in ("mmac", "model_mb", "peak_mb")),
+            row["outside"] or "none",
+        )
+        for row in facts.candidates or ()
+    ]
+    return Table(header, rows, range(6, 10))
+
+
 def costs(facts: Facts) -> Table | None:
     """The operations with most multiply-accumulates; of int8, a weight or value is a byte."""
     if not facts.costs:

@@ -28,7 +28,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", COMMAND.split())
     shutil.copy(PARAMS, tmp_path / "params.yaml")
+    alone = {"inputs_wh": [], "backbones": []}
     change(input_wh=[96, 64], backbone="mobilenet_v2", width=0.35, neck_channels=16)
+    change(candidates=alone)
     boxes = tuple(Box("person", (0.0, 0.0, 9.0 + i, 20.0 + 2 * i)) for i in range(20))
     images = (Image("a.jpg", (200, 200), boxes), Image("b.jpg", (200, 200), boxes[:3]))
     for name in ("dataset", "subsets"):
@@ -64,6 +66,7 @@ def test_writes_the_net_and_its_costs_the_same_twice(
     assert set(first) == {
         "models/design/net.json",
         "models/design/preprocessing.json",
+        "reports/design/candidates.csv",
         "reports/design/costs.csv",
         "reports/design/costs.png",
         "reports/design/design.json",
@@ -138,6 +141,32 @@ def test_a_net_that_was_timed_is_held_to_that(
     other = json.loads((project / "reports/design/design.json").read_text())
     assert other["latency"]["basis"] == "estimated"
     assert other["card"]["time_factor"] == factor
+
+
+def test_candidates_are_ranked_and_leave_the_net_as_it_is(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def widths() -> list[str]:
+        design.design()
+        with (project / "reports/design/candidates.csv").open() as file:
+            return [row["width"] for row in csv.DictReader(file)]
+
+    beside = {"inputs_wh": [], "backbones": [["mobilenet_v2", 0.5]]}
+    change(device="redmi_note_7", candidates=beside)
+    assert widths() == ["0.5", "0.35"]
+    assert "number 2 of 2 candidates: mobilenet_v2, width 0.35" in capsys.readouterr().out
+    before = contents(project)
+
+    change(candidates=beside | {"inputs_wh": [[96, 64]]})  # its own, no other
+    spec = NetSpec.load(project / "models/design/net.json")
+    times = Times("Redmi Note 7, Android 10", "all", 1e3, 900, 2e3, 0.1, 50, 1, None)
+    row = Measurement("redmi_note_7", "int8", "ab", replace(spec, width=0.5), times)
+    measured.add(project / "measured.json", row)
+    assert widths() == ["0.35", "0.5"], "what a phone took counts"
+    after = contents(project)
+    assert all(after[name] == before[name] for name in after if name.startswith("models/"))
+    summary = json.loads((project / "reports/design/design.json").read_text())
+    assert (summary["ranking"]["rank"], summary["ranking"]["of"]) == (1, 2)
 
 
 def test_unknown_device_is_a_params_error(project: Path, capsys: pytest.CaptureFixture[str]):

@@ -104,6 +104,24 @@ def test_a_measured_latency_is_not_called_estimated(results, tmp_path) -> None:
     assert "measured (int8 on a phone), 20 to 80 ms" in text
 
 
+def test_the_net_is_shown_among_the_candidates(results, tmp_path) -> None:
+    texts = Page(render(results)).texts
+    start = texts.index("this net") - 1
+    assert texts[start : start + 5] == [
+        "1",
+        "this net",
+        "efficientnet_lite0, width 1",
+        "96 x 64",
+        "40 (20 to 80), estimated",
+    ]
+    assert "GPU: 2 partitions, PAD outside, first pad (pad with zeros)" in texts
+    assert "model file" in texts[start + 9 :]
+    root = shutil.copytree(results, tmp_path / "some")
+    path = root / "reports/design/candidates.csv"
+    path.write_text("\n".join(path.read_text().splitlines()[:2]) + "\n")
+    assert "Among others" not in Page(render(root)).texts
+
+
 def test_same_results_give_the_same_bytes(results) -> None:
     assert render(results) == render(results)
 
