@@ -5,6 +5,11 @@ The command line and the stages print them without a traceback; anything else is
 its traceback.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 class PocketdetError(Exception):
     """Base of every error with a message for the user."""
@@ -36,3 +41,11 @@ class ExportError(PocketdetError):
 
 class BundleError(PocketdetError):
     """A bundle that is incomplete, altered or unsafe to open."""
+
+
+def broken_rules(error: "ValidationError") -> list[str]:
+    """What is wrong with a file's values, a line each: the dotted key, and its rule."""
+    return [
+        f"{'.'.join(map(str, rule['loc'])) or '(as a whole)'}: {rule['msg']}"
+        for rule in error.errors()
+    ]

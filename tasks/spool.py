@@ -19,7 +19,7 @@ from typing import Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from pocketdet.errors import PocketdetError
+from pocketdet.errors import PocketdetError, broken_rules
 from pocketdet.files import sha256
 
 Kind = Literal["training", "result"]
@@ -226,9 +226,8 @@ def _checked(kind: type[Value], path: Path, text: bytes, remedy: str = "") -> Va
     try:
         return TypeAdapter(kind).validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        why = ": ".join([*map(str, first["loc"]), first["msg"]])
         aside = f"move the folder {path.parent} out of the spool, and the others can be uploaded"
+        why = broken_rules(error)[0]
         raise SpoolError(f"{path}: broken record ({why}); {remedy or aside}") from error
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
 from pocketdet.devices.measured import MeasurementError, Positive, Times
+from pocketdet.errors import broken_rules
 
 UNITS = ("cpu", "cpu_and_gpu", "all", "cpu_and_neural_engine")  # MLComputeUnits in its order
 MAX_BYTES = 50_000_000  # a report lists every operation; more is none
@@ -68,10 +69,8 @@ def read(path: Path, model: str) -> Times:
     try:
         report = _Report.model_validate_json(file.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
         raise MeasurementError(
-            f"{file}: not a performance report as Xcode 16 writes it ({place}: {first['msg']})"
+            f"{file}: not a performance report as Xcode 16 writes it ({broken_rules(error)[0]})"
         ) from None
     if report.modelMetadata.fileName != model:
         raise MeasurementError(

@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from pocketdet.detector.spec import NetSpec
-from pocketdet.errors import BundleError, PocketdetError
+from pocketdet.errors import BundleError, PocketdetError, broken_rules
 from pocketdet.exporting.contract import Contract
 from pocketdet.files import sha256, write_text
 
@@ -94,10 +94,8 @@ def read(path: Path) -> list[Measurement]:
     except FileNotFoundError:
         raise MeasurementError(f"{path}: not found; write [] to it: nothing measured yet") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
         raise MeasurementError(
-            f"{path}: no list of measurements ({place}: {first['msg']}); restore it from Git"
+            f"{path}: no list of measurements ({broken_rules(error)[0]}); restore it from Git"
         ) from None
 
 

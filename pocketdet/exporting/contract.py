@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from pocketdet.detector import decode
 from pocketdet.detector.decode import OperatingPoint
 from pocketdet.detector.spec import BINS, NetSpec
-from pocketdet.errors import BundleError
+from pocketdet.errors import BundleError, broken_rules
 from pocketdet.preprocess import Preprocessing
 
 SCHEMA = 1
@@ -171,8 +171,8 @@ class Contract:
         try:
             contract = TypeAdapter(cls).validate_json(text, strict=True)
         except ValidationError as error:
-            lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-            raise BundleError("\n".join([f"{path}: not a contract", *lines[:20]])) from error
+            lines = broken_rules(error)[:20]
+            raise BundleError("\n  ".join([f"{path}: not a contract", *lines])) from error
         if problems := list(_problems(contract)):
             raise BundleError("\n  ".join([f"{path}: not a usable contract", *problems]))
         return contract

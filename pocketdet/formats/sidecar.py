@@ -32,7 +32,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pocketdet.dataset import Box, Dataset, Image
-from pocketdet.errors import DatasetError
+from pocketdet.errors import DatasetError, broken_rules
 from pocketdet.formats.files import read_text
 from pocketdet.formats.lists import SAFE_NAME
 from pocketdet.formats.rows import SIDECAR, Finding, ReadResult, Rows
@@ -113,10 +113,8 @@ def apply(result: ReadResult, folder: Path) -> ReadResult:
     try:
         whole = _File.model_validate_json(read_text(file))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "(whole file)"
         raise DatasetError(
-            f"{file}: {where}: {first['msg']}; delete the file to read without it"
+            f"{file}: {broken_rules(error)[0]}; delete the file to read without it"
         ) from None
     findings = list(result.findings)
     rows = Rows(SIDECAR, findings)
