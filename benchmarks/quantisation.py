@@ -30,11 +30,11 @@ from pocketdet.inputs.batches import Batches
 from pocketdet.preprocess import Preprocessing
 from pocketdet.runtimes.litert import LiteRTRuntime
 from pocketdet.training.learner import Learner
+from pocketdet.training.loop import MEASURED
 from pocketdet.training.schedule import Schedule, settings_for
 from pocketdet.training.watch import Outputs, Watch
 from tasks import params
 
-MEASURED = 8  # batches, for calibration and for ranges
 Run = Callable[[np.ndarray], Outputs]
 
 

@@ -347,8 +347,12 @@ def explore(
     from pocketdet.analysis import browse
 
     here = project.root()
-    Console(stderr=True).print(f"http://127.0.0.1:{port} in a minute; Ctrl-C ends it")
-    browse.explore(here, lambda stage, name: project.option(here, stage, name), port)
+    browse.explore(
+        here,
+        lambda stage, name: project.option(here, stage, name),
+        port,
+        Console(stderr=True).print,
+    )
 
 
 @track.command()

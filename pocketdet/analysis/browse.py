@@ -145,8 +145,19 @@ def build(scene: Scene, name: str) -> Any:
     return dataset
 
 
-def explore(project: Path, path_of: Callable[[str, str], Path], port: int) -> None:
+def explore(
+    project: Path,
+    path_of: Callable[[str, str], Path],
+    port: int,
+    say: Callable[[str], None],
+) -> None:
     """Open FiftyOne's App on a project and wait until it is closed.
+
+    Args:
+        project: Its folder.
+        path_of: Stage and option -> path.
+        port: Of the App, on loopback.
+        say: Called with the address once a database has answered, as what follows takes a while.
 
     Raises:
         BrowseError: No MongoDB answers, or there is nothing to show yet.
@@ -154,6 +165,7 @@ def explore(project: Path, path_of: Callable[[str, str], Path], port: int) -> No
     uri = mongo.find(project)
     if uri:
         os.environ[mongo.VARIABLE] = uri
+    say(f"http://127.0.0.1:{port} in a minute; Ctrl-C ends it")
     scene = read(project, path_of)
     dataset = build(scene, f"pocketdet-{project.name}")
     import fiftyone as fo

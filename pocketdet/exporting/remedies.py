@@ -103,7 +103,7 @@ class Try:
     Attributes:
         remedy: Its name.
         recipe: In words.
-        calibration: How many pictures, and their list's hash.
+        calibration: How many pictures, and their list's hash; none where training gave the ranges.
         float_layers: How many of the file's layers compute in float.
         size_mb: Of the file, MB (10^6 bytes).
         partitions: Pieces of the graph that XNNPACK runs.
@@ -199,8 +199,9 @@ def first_enough(
             # With boxes that are no numbers there is no AP: all is lost.
             drop = None if net_ap is None else net_ap - (val.ap(runtime) or 0.0)
             kept = quantise.float_layers(flatbuffer.parse(content))
-            listed = calibration.digest(names)
-            how = "ranges from training" if remedy == TRAINED else words(recipe)
+            by_training = remedy == TRAINED
+            listed = calibration.digest([] if by_training else names)
+            how = "ranges from training" if by_training else words(recipe)
             tried = Try(remedy, how, listed, kept, size_mb(path), runtime.partitions, drop)
             progress(tried.text)
             made.append((tried, content, names))

@@ -35,7 +35,7 @@ def path_of(stage, name):
     return here / name
 scene = browse.read(here, path_of)
 if sys.argv[2] == "app":
-    browse.explore(here, path_of, int(sys.argv[3]))
+    browse.explore(here, path_of, int(sys.argv[3]), print)
 dataset = browse.build(scene, "pocketdet-test")
 views = {n: len(dataset.load_saved_view(n)) for n in dataset.list_saved_views()}
 hits = dataset.match_tags("test").count_values("predictions.detections.at_point")

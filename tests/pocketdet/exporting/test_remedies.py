@@ -190,6 +190,7 @@ def test_the_file_of_a_net_that_was_trained_rounded_comes_first(
 ) -> None:
     result = faked({"none": 0}, trained=b"1")
     assert (result.shipped.remedy, result.content) == ("trained", b"1")
+    assert result.shipped.calibration["images"] == 0, "no picture gave its ranges"
     assert result.shipped.recipe == "ranges from training"
     result = faked({"none": 1}, trained=b"4")
     assert [each.remedy for each in result.tries] == ["trained", "none"]
