@@ -1,6 +1,6 @@
 """The detector on real photos: train, score, quantise and time nets on the BCCD data set.
 
-    python benchmarks/detector.py [--settings default small ssdlite tiny] [--seeds 0 1 2]
+    python benchmarks/detector.py [--settings default small ssdlite tiny scratch] [--seeds 0 1 2]
 
 Each training is a clone of the repository at HEAD with the changes to params.yaml that SETTINGS
 lists, so that what is measured is what `dvc repro` gives. `tiny` downloads Keras' weights. Every
@@ -70,6 +70,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "train.epochs": 144,
     },
 }
+
+# Without a network there are no Keras weights.
+SETTINGS["scratch"] = SETTINGS["tiny"] | {"design.weights": "none"}
 
 
 def clone(folder: Path, data: Path, setting: str, seed: int, epochs: int | None) -> None:
