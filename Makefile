@@ -26,7 +26,7 @@ run: $(READY)  ## the main job: data in, report and phone bundle out
 	@pocketdet status
 
 test: $(READY) lint  ## all quick checks and tests
-	python -m pytest
+	python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(READY)  ## the tests that take minutes
 	python -m pytest -m slow

@@ -8,7 +8,7 @@ from typing import Any
 
 import networkx
 import yaml
-from dvc.repo import Repo
+from dvc.repo import Repo, lock_repo
 from dvc.stage import PipelineStage, Stage
 
 
@@ -74,8 +74,7 @@ def changed(root: Path, name: str) -> bool:
     """
     with _repo(root) as repo:
         stage = next(stage for stage in repo.index.graph if _name(stage, root) == name)
-        with repo.lock:
-            return bool(stage.changed())
+        return bool(stage.changed())
 
 
 def missing(root: Path, name: str) -> bool:
@@ -118,9 +117,9 @@ def check_out(root: Path) -> None:
 
 @contextmanager
 def _repo(root: Path) -> Iterator[Repo]:
-    # A new one each time, as it keeps what it read: 15 ms. It waits while another DVC, such as that
-    # of a stage beside this one, holds the lock.
-    with Repo(str(root), _wait_for_lock=True) as repo:
+    # A new one each time, as it keeps what it read: 15 ms. Under the lock even to read, as the DVC
+    # of a stage beside this one may be in the midst of writing dvc.lock.
+    with Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo):
         yield repo
 
 

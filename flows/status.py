@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import networkx
-from dvc.repo import Repo
+from dvc.repo import Repo, lock_repo
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -67,7 +67,7 @@ def main() -> int:
         sys.stderr.write(f"status: {error}\n")
         return 2
     table = Table("stage", "state")
-    with Repo(".") as repo:
+    with Repo(".", _wait_for_lock=True) as repo, lock_repo(repo):
         rows = stages(repo)
     for name, reason in rows:
         table.add_row(name, Text(reason, "yellow") if reason else Text("up to date", "green"))

@@ -112,7 +112,10 @@ def import_(
             pointer.unlink(missing_ok=True)
         raise
     out = Console(markup=False)  # names come from outside
-    out.print(f"{added.images} pictures and {added.boxes} boxes of {name!r} are in {added.folder}")
+    out.print(
+        f"{added.images} pictures and {added.boxes} boxes of {name!r} are in {added.folder}",
+        soft_wrap=True,
+    )
     for label, count in sorted(added.labels.items(), key=lambda pair: -pair[1]):
         out.print(f"  {label}: {count}")
     for reason, count in Counter(finding.reason for finding in added.findings).items():
@@ -306,7 +309,7 @@ def score(
         out.print(Text(note))
     if json:
         result.save(json)
-        out.print(Text(f"All numbers are in {json}"))
+        out.print(Text(f"All numbers are in {json}"), soft_wrap=True)
 
 
 @app.command()

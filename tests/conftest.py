@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -119,10 +120,16 @@ def commit(project: Path, message: str) -> None:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project after its first `dvc repro`. Read only: tests that edit take `project`."""
-    folder = copy_of_repository(tmp_path_factory.mktemp("finished") / "project")
-    set_params(folder, TINY)
-    run(folder, "dvc", "repro")
-    commit(folder, "first run")
+    base = tmp_path_factory.getbasetemp()
+    # The processes of one run share it: the first makes it, as it takes a minute and a half.
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, ready = shared / "finished", shared / "finished.ready"
+    with FileLock(shared / "finished.lock"):
+        if not ready.exists():
+            set_params(copy_of_repository(folder), TINY)
+            run(folder, "dvc", "repro")
+            commit(folder, "first run")
+            ready.touch()
     return folder
 
 

@@ -78,7 +78,7 @@ def convert(
         if count:
             err.print(f"Not converted, because boxes alone are: {count} x {kind}", style="yellow")
     boxes = sum(len(image.boxes) for image in result.dataset)
-    Console().print(Text(f"{len(result.dataset)} pictures, {boxes} boxes: {out}"))
+    Console().print(Text(f"{len(result.dataset)} pictures, {boxes} boxes: {out}"), soft_wrap=True)
 
 
 @app.command()

@@ -86,4 +86,4 @@ def evaluate(
     if json:
         found = {"subject": net.name, "runtime": how} | outputs.summary(subset, result, assessed)
         write_text(json, json_.dumps(found, indent=1, ensure_ascii=False) + "\n")
-        out.print(Text(f"All numbers are in {json}"))
+        out.print(Text(f"All numbers are in {json}"), soft_wrap=True)

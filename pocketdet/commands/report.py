@@ -72,7 +72,7 @@ def compare(
         difference = paired.paired(a, b, plan)
         write_text(out, comparison.render(a, b, plan, difference))
     word, sentence = paired.verdict(difference.intervals, old, new)
-    Console().print(Text(f"{word}: {sentence}\n{out}"))
+    Console().print(Text(f"{word}: {sentence}\n{out}"), soft_wrap=True)
     if open_:
         webbrowser.open(out.resolve().as_uri())
 

@@ -1,7 +1,11 @@
 """Stages and edges as DVC sees them."""
 
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+
 import pytest
 from conftest import REPOSITORY, run
+from dvc.repo import Repo
 
 from flows import dag
 
@@ -63,3 +67,16 @@ def test_changed_is_dvcs_answer(toy):
 def test_sources_of_the_user_are_seen_through_gitignore(toy):
     """DVC takes `/data/*` in .gitignore for `/data/` and then overlooks data/raw/NAME.dvc."""
     assert dag.nodes(toy.root)[0] == dag.Node("data/raw/photos.dvc", ())
+
+
+def test_waits_while_another_dvc_writes_its_lock_file(toy):
+    path = toy.root / "dvc.lock"
+    whole = path.read_text()
+    with ThreadPoolExecutor() as pool:
+        with Repo(str(toy.root)) as repo, repo.lock:
+            path.write_text(whole[: len(whole) // 2] + ": [")  # no YAML
+            answer = pool.submit(dag.changed, toy.root, "evaluate")
+            with pytest.raises(NotYet):
+                answer.result(timeout=1)
+            path.write_text(whole)
+        assert answer.result(timeout=60) is False
