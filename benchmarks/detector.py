@@ -1,17 +1,19 @@
-"""The detector on real photos: train, score, quantise and time nets on the BCCD data set.
+"""The detector on real photos: train, score, quantise and time nets.
 
-    python benchmarks/detector.py [--settings default small ssdlite tiny scratch] [--seeds 0 1 2]
+    python benchmarks/detector.py bars|heads|ablation [--rows ...] [--data ...] [--seeds 0 1 2]
 
-Each training is a clone of the repository at HEAD with the changes to params.yaml that SETTINGS
-lists, so that what is measured is what `dvc repro` gives. `tiny` downloads Keras' weights. Every
-seed's row is printed when it is there, then mean and spread. The int8 files are timed, one thread,
-in turn with the ruler: latency is a ratio of medians of one run. Clones stay in --work, and a
-training that is there already is not repeated.
+benchmarks/detector.yaml says what each trains. A training is `dvc repro` in a clone of the
+repository at HEAD with changes to params.yaml, so what is measured is what users get. Every seed's
+row is printed when it is there, then a table of means and spreads (largest minus smallest). The
+int8 files are timed, one thread, in turn with the ruler: latency is a ratio of medians of one run.
+Clones stay in --work; a training that is there is not repeated, whatever its commit.
 """
 
 import argparse
+import csv
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -26,71 +28,63 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT / "../shared"
 RULER = "rulers/prototype_256x320_int8.tflite"
 ROUNDS, CALLS = 15, 10  # of the timing: the files take turns
+INT8 = "models/converted/int8.tflite"
 
-# What BCCD needs, whatever the net: blood cells are round, large, and as good upside down.
-DATA = {
-    "design.input_wh": [320, 256],
-    "augment.scale": [0.8, 1.4],
-    "augment.copies": 4,
-    "augment.flip_vertical": 0.5,
-    "augment.mosaic": 0.5,
-    "convert.variants": ["fp32", "fp16", "int8"],
-    "verify.max_lost": 100.0,  # a benchmark says what is lost and refuses nothing
-    "train.warmup_steps": 30,
-    "train.match_top_k": 10,
-    "train.box_weight": 5.0,
-}
-SETTINGS: dict[str, dict[str, Any]] = {
-    "ssdlite": {
-        "design.head": "ssdlite",
-        "design.neck_channels": 96,
-        "design.head_blocks": 2,
-        "train.epochs": 144,
-    },
-    "default": {
-        "design.head": "anchor_free",
-        "design.neck_channels": 96,
-        "design.head_blocks": 2,
-        "train.epochs": 144,
-    },
-    "small": {
-        "design.head": "anchor_free",
-        "design.input_wh": [256, 192],
-        "design.neck_channels": 64,
-        "design.head_blocks": 2,
-        "train.epochs": 144,
-    },
-    "tiny": {
-        "design.head": "anchor_free",
-        "design.input_wh": [192, 160],
-        "design.backbone": "mobilenet_v2",
-        "design.width": 0.35,
-        "design.neck_channels": 48,
-        "design.head_blocks": 1,
-        "train.epochs": 144,
-    },
-}
-
-# Without a network there are no Keras weights.
-SETTINGS["scratch"] = SETTINGS["tiny"] | {"design.weights": "none"}
+Spec = dict[str, Any]
 
 
-def clone(folder: Path, data: Path, setting: str, seed: int, epochs: int | None) -> None:
-    """The repository at HEAD with the data imported and the params changed."""
+def clone(folder: Path, photos: Path, imports: list[Spec], changes: Spec) -> None:
+    """The repository at HEAD with data imported and params changed."""
     run("git", "clone", "--quiet", str(ROOT), str(folder), cwd=ROOT)
-    arguments = ("--format", "voc", "--name", "bccd", "--classes", "RBC,WBC,Platelets")
-    run(sys.executable, "-m", "pocketdet", "import", str(data), *arguments, cwd=folder)
+    for one in imports:
+        source = photos / one["folder"]
+        if "subset" in one:
+            source = part(one, photos, folder / "photos" / one["folder"])
+        others = ("--others", "drop") if one["format"] == "coco" else ()
+        arguments = ("--format", one["format"], "--name", one["folder"])
+        chosen = (*arguments, "--classes", one["classes"], *others)
+        run(sys.executable, "-m", "pocketdet", "import", str(source), *chosen, cwd=folder)
     yaml = YAML()
     yaml.preserve_quotes = True
     params = yaml.load((folder / "params.yaml").read_text())
-    params["seed"] = seed
-    changes = DATA | SETTINGS[setting] | ({"train.epochs": epochs} if epochs else {})
-    for dotted, value in changes.items():
-        section, key = dotted.split(".")
-        params[section][key] = value
-    params["train"]["phases"][0]["epochs"] = 0  # nothing but the epochs with all in them
+    # Nothing but the epochs with all in them; a benchmark says what is lost and refuses nothing.
+    fixed = {
+        "train.phases.0.epochs": 0,
+        "verify.max_lost": 100.0,
+        "convert.variants": ["fp32", "fp16", "int8"],
+    }
+    for dotted, value in (fixed | changes).items():
+        *path, key = (int(word) if word.isdigit() else word for word in dotted.split("."))
+        section = params
+        for word in path:
+            section = section[word]
+        section[key] = value
+    for name in params["verify"]["max_ap_drop"]:
+        params["verify"]["max_ap_drop"][name] = 100.0
     with (folder / "params.yaml").open("w") as stream:
         yaml.dump(params, stream)
+
+
+def part(one: Spec, photos: Path, folder: Path) -> Path:
+    """A COCO set as one official subset, without the pictures that another set has too."""
+
+    def read(name: str) -> Spec:
+        (path,) = (photos / name / "annotations").iterdir()
+        found: Spec = json.loads(path.read_text())
+        return found
+
+    whole = read(one["folder"])
+    elsewhere = {i["id"] for i in read(one["without"])["images"]} if "without" in one else set()
+    images = [i | {"subset": one["subset"]} for i in whole["images"] if i["id"] not in elsewhere]
+    boxes = [a for a in whole["annotations"] if a["image_id"] not in elsewhere]
+    (folder / "images").mkdir(parents=True)
+    (folder / "annotations.json").write_text(
+        json.dumps(whole | {"images": images, "annotations": boxes})
+    )
+    for image in images:
+        name = f"images/{image['file_name']}"
+        shutil.copyfile(photos / one["folder"] / name, folder / name)
+    return folder
 
 
 def run(*command: str, cwd: Path) -> None:
@@ -101,18 +95,21 @@ def run(*command: str, cwd: Path) -> None:
 
 def result(folder: Path) -> dict[str, float]:
     """The numbers of a finished clone, AP in points of 100."""
-    read = lambda name: json.loads((folder / "reports" / name).read_text())  # noqa: E731
-    test = read("evaluate/metrics.json")["test"]
-    int8 = read("verify/ledger.json")["files"]["int8"]
-    totals = read("design/design.json")["totals"]
-    numbers = ("AP", "AP50", "AP75", "RBC_AP", "WBC_AP", "Platelets_AP")
-    return {
-        **{name: 100 * test[name] for name in numbers},
-        "int8 loses": int8["ap_drop"],
-        "partitions": int8["partitions"],
-        "MMAC": totals["mmac"],
-        "int8 MB": int8["size_mb"],
-    }
+    found = {}
+    with (folder / "reports/evaluate/per_class.csv").open() as file:
+        for row in csv.DictReader(file):
+            if row["class"] == "(all)":
+                numbers = ("AP", "AP50", "AP75", "AP50_low", "AP50_high")
+                found |= {f"{row['subset']} {n}": 100 * float(row[n] or "nan") for n in numbers}
+            elif row["subset"] == "test":
+                found[row["class"]] = 100 * float(row["AP"] or "nan")
+    ledger = folder / "reports/verify/ledger.json"
+    if ledger.exists():
+        int8 = json.loads(ledger.read_text())["files"]["int8"]
+        found |= {"int8 loses": int8["ap_drop"], "partitions": int8["partitions"]}
+        found |= {"int8 MB": int8["size_mb"]}
+    totals = json.loads((folder / "reports/design/design.json").read_text())["totals"]
+    return found | {"MMAC": totals["mmac"]}
 
 
 def medians_ms(files: list[Path]) -> list[float]:
@@ -137,32 +134,69 @@ def medians_ms(files: list[Path]) -> list[float]:
     return [statistics.median(found) for found in times]
 
 
+def trained(given: argparse.Namespace, table: Spec, data: str, row: str, seed: int) -> Path:
+    """The clone of one training, trained now if it has not been."""
+    experiment = table["experiments"][given.experiment]
+    source = table["data"][data]
+    changes = {"seed": seed} | source["params"] | experiment["params"] | experiment["rows"][row]
+    changes |= {"train.epochs": given.epochs} if given.epochs else {}
+    name = f"{data}-{row.replace(' ', '_')}-{changes['train.epochs']}-{seed}"
+    folder = (given.work / name).resolve()
+    if not folder.exists():
+        clone(folder, given.photos.resolve(), source["imports"], changes)
+    run("dvc", "repro", "--quiet", experiment["until"], cwd=folder)
+    return folder
+
+
 def main() -> None:
     """Train what is missing, then print all rows."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=SHARED / "data/bccd")
-    parser.add_argument("--ruler", type=Path, default=SHARED / RULER)
-    parser.add_argument("--settings", nargs="+", default=["default", "small"])
+    table = YAML(typ="safe").load(Path(__file__).with_suffix(".yaml").read_text())
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("experiment", choices=table["experiments"])
+    parser.add_argument("--rows", nargs="+", help="some of the experiment's")
+    parser.add_argument("--data", nargs="+", choices=table["data"], help="some of its data sets")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, help="instead of the settings' own")
-    parser.add_argument("--work", type=Path, default=Path("bccd-runs"), help="folder of the clones")
+    parser.add_argument("--epochs", type=int, help="instead of the experiment's own")
+    parser.add_argument("--photos", type=Path, default=SHARED / "data", help="folder of data sets")
+    parser.add_argument("--ruler", type=Path, default=SHARED / RULER)
+    parser.add_argument("--work", type=Path, default=Path("detector-runs"), help="for the clones")
     given = parser.parse_args()
-    if unknown := set(given.settings) - SETTINGS.keys():
-        parser.error(f"--settings: {', '.join(unknown)} none of {', '.join(SETTINGS)}")
+    experiment = table["experiments"][given.experiment]
+    if unknown := set(given.rows or ()) - experiment["rows"].keys():
+        parser.error(f"--rows: {', '.join(unknown)} none of {', '.join(experiment['rows'])}")
     given.work.mkdir(parents=True, exist_ok=True)
-    for setting in given.settings:
-        rows = []
-        for seed in given.seeds:
-            folder = (given.work / f"{setting}-{given.epochs or 'full'}-{seed}").resolve()
-            if not folder.exists():
-                clone(folder, given.data.resolve(), setting, seed, given.epochs)
-            run("dvc", "repro", "verify", cwd=folder)
-            rows.append(result(folder))
-            print(setting, f"seed {seed}:", show(rows[-1]), flush=True)
-        for name, summary in (("mean", statistics.mean), ("spread", lambda v: max(v) - min(v))):
-            print(setting, f"{name}:", show({k: summary([r[k] for r in rows]) for k in rows[0]}))
-        mine, ruler = medians_ms([folder / "models/converted/int8.tflite", given.ruler])
-        print(f"{setting} int8, one thread: {mine:.2f} ms, {mine / ruler:.2f} of the ruler's")
+    summaries = {}
+    for data in given.data or experiment["data"]:
+        for row in given.rows or experiment["rows"]:
+            folders = [trained(given, table, data, row, seed) for seed in given.seeds]
+            rows = [result(folder) for folder in folders]
+            for seed, numbers in zip(given.seeds, rows, strict=True):
+                print(f"{data}, {row}, seed {seed}:", show(numbers), flush=True)
+            spread = {k: [numbers[k] for numbers in rows] for k in rows[0]}
+            summaries[data, row] = {
+                k: (statistics.mean(v), max(v) - min(v)) for k, v in spread.items()
+            }
+            if experiment["until"] == "verify":
+                mine, ruler = medians_ms([folders[0] / INT8, given.ruler])
+                summaries[data, row]["of the ruler's ms"] = (mine / ruler, 0.0)
+    print_table(summaries)
+
+
+def print_table(summaries: dict[tuple[str, str], dict[str, tuple[float, float]]]) -> None:
+    """Means, and in brackets the spread where there is one, as Markdown."""
+    shown = ("val AP", "test AP", "test AP50", "int8 loses", "MMAC", "int8 MB", "of the ruler's ms")
+    print("| data | row |", " | ".join(shown), "|")
+    print("| --- | --- |", " | ".join("---" for _ in shown), "|")
+    for (data, row), numbers in summaries.items():
+        cells = []
+        for name in shown:
+            mean, spread = numbers.get(name, (float("nan"), 0.0))
+            cells.append(
+                "–" if mean != mean else f"{mean:.4g}" + (f" ({spread:.2g})" if spread else "")
+            )
+        print(f"| {data} | {row} |", " | ".join(cells), "|")
 
 
 def show(row: dict[str, float]) -> str:
