@@ -36,8 +36,9 @@ def train(
 
     from pocketdet.detector import net, pretrained, quantised, weights
     from pocketdet.training import history
+    from pocketdet.training.epochs import Epoch, kept
     from pocketdet.training.learner import Learner
-    from pocketdet.training.loop import Epoch, fit
+    from pocketdet.training.loop import fit
     from pocketdet.training.watch import Watch
 
     keras.utils.set_random_seed(params.seed)
@@ -73,7 +74,8 @@ def train(
             epochs.append(epoch)
             speed = {} if pace is None else {"images_per_s": pace.images_per_s}
             numbers = {k: v for k, v in asdict(epoch).items() if isinstance(v, float)}
-            live.epoch(epoch.epoch, numbers | speed)
+            best = kept(epochs, schedule)
+            live.epoch(epoch.epoch, numbers | speed | {"kept_epoch": best.epoch})
             say(history.line(epoch, section.epochs, pace))
             if pace is not None and epoch.val_AP is not None:
                 live.picture(f"predictions/epoch_{epoch.epoch:03}.jpg", watch.sheet())
@@ -83,15 +85,16 @@ def train(
         if learner.ranges:
             quantised.save(learner.ranges, trained)
         live.weights(trained / "weights.safetensors")
+    say(history.result(epochs, best, section.epochs))
     report.mkdir()
-    (report / "history.csv").write_text(history.to_csv(epochs))
-    history.draw(epochs, report / "curves.png")
+    (report / "history.csv").write_text(history.to_csv(epochs, best))
+    history.draw(epochs, best, report / "curves.png")
     (report / "summary.json").write_text(
         json.dumps(
             {
                 "weights_sha256": sha256(trained / "weights.safetensors"),
-                "steps": schedule.steps,
-                **{f"last_{k}": v for k, v in asdict(epochs[-1]).items()},
+                "steps": len(epochs) * learning.steps,
+                **{f"kept_{k}": v for k, v in asdict(best).items()},
             },
             indent=1,
             sort_keys=True,

@@ -129,6 +129,8 @@ class Train(Section):
     checkpoint_every: Count
     validate_every: Count
     validate_images: Count
+    keep: Literal["best", "last"]
+    patience: Natural
 
     @model_validator(mode="after")
     def _phases_fill_the_epochs(self) -> Self:

@@ -108,7 +108,7 @@ class Learner:
         state = {f"weights/{v.path}": v for v in self.model.variables}
         for group in self._groups.values():
             state |= {f"optimiser/{v.name}": v for v in (group.mean, group.square)}
-        return state | {"average": self.average.value}
+        return state | {"average": self.average.value, "kept": self.average.kept}
 
     def _outputs(self, images: Any, training: bool) -> Any:
         from keras import ops
