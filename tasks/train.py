@@ -34,7 +34,7 @@ def train(
 
         tf.config.list_physical_devices()  # or TensorFlow says later what it has not found
 
-    from pocketdet.detector import net, pretrained, quantised, weights
+    from pocketdet.detector import losses, net, pretrained, quantised, weights
     from pocketdet.training import history
     from pocketdet.training.epochs import Epoch, kept
     from pocketdet.training.learner import Learner
@@ -61,7 +61,12 @@ def train(
         f"{spec.backbone}: {model.count_params():,} weights, {filled} of {len(model.weights)} "
         f"arrays from {spec.weights!r}; {len(learning)} photos, {schedule.steps} steps"
     )
-    learner = Learner(model, spec, schedule)
+    objects = [learning.objects[number] for number in range(len(spec.classes))]
+    weighing = losses.class_weights(section.class_weights, spec.classes, objects)
+    if weighing:
+        pairs = zip(spec.classes, weighing, strict=True)
+        say("class weights: " + ", ".join(f"{name} {weight:.3g}" for name, weight in pairs))
+    learner = Learner(model, spec, schedule, weighing)
     watch = Watch(spec, watching, section.validate_images)
     inputs = {"shards": manifest["sha256"]} | {
         name: subset["sha256"] for name, subset in manifest["subsets"].items()

@@ -126,6 +126,8 @@ class Train(Section):
     match_top_k: Count
     box_weight: Positive
     distance_weight: Annotated[float, Field(ge=0)]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    class_weights: dict[str, Positive] | Literal["balanced"]
     checkpoint_every: Count
     validate_every: Count
     validate_images: Count

@@ -5,8 +5,8 @@ than empty ones but a batch weighs the same whatever the number of anchors.
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from keras import ops
@@ -18,15 +18,20 @@ from pocketdet.detector.spec import BINS, NetSpec
 
 
 class Weights(NamedTuple):
-    """Of the parts against the class scores, which weigh 1.
+    """Of the parts against the class scores, which weigh 1, and what is done to those.
 
     Attributes:
         boxes: Of 1 - CIoU.
         distances: Of an anchor-free head's distributions.
+        smoothing: Share, 0..1, of a prediction's target that all classes get in equal parts
+            (Szegedy et al. 2016, section 7). Background has no target, so its stays 0.
+        classes: Of each class's scores; empty = 1 each.
     """
 
     boxes: float
     distances: float
+    smoothing: float = 0.0
+    classes: tuple[float, ...] = ()
 
 
 class Losses(NamedTuple):
@@ -72,7 +77,13 @@ def detector_loss(
     )  # fmt: skip
     weight = ops.sum(target.scores, axis=-1)  # (B, A)
     amount = ops.maximum(ops.sum(weight), 1.0)
-    entropy = ops.relu(logits) - logits * target.scores + ops.softplus(-ops.abs(logits))
+    wanted = target.scores
+    if weights.smoothing:
+        mean = ops.mean(wanted, axis=-1, keepdims=True)
+        wanted = (1 - weights.smoothing) * wanted + weights.smoothing * mean
+    entropy = ops.relu(logits) - logits * wanted + ops.softplus(-ops.abs(logits))
+    if weights.classes:
+        entropy = entropy * ops.convert_to_tensor(weights.classes, dtype=logits.dtype)
     # An ignore region does not silence an object that counts and lies in it.
     counted = ops.maximum(target.counts, ops.cast(target.scores > 0, logits.dtype))
     scores = ops.sum(entropy * counted) / amount
@@ -84,6 +95,27 @@ def detector_loss(
         spread = ops.sum(distance_loss(distributions, target.boxes_xyxy, spec) * weight) / amount
     total = scores + weights.boxes * places + weights.distances * spread
     return Losses(total, scores, places, spread)
+
+
+def class_weights(
+    chosen: Mapping[str, float] | Literal["balanced"],
+    classes: Sequence[str],
+    objects: Sequence[int],
+) -> tuple[float, ...]:
+    """The weight of each class's scores; nothing if all weigh 1.
+
+    Args:
+        chosen: Those that differ from 1 by name; or `balanced`: the mean number of objects a class
+            over that class's own, so that an object weighs 1 on average.
+        classes: Names in the order of their numbers.
+        objects: Of each class in the training pictures; a class without any weighs 1.
+    """
+    if chosen == "balanced":
+        mean = sum(objects) / max(1, sum(count > 0 for count in objects))
+        found = tuple(mean / count if count else 1.0 for count in objects)
+    else:
+        found = tuple(chosen.get(name, 1.0) for name in classes)
+    return found if any(weight != 1 for weight in found) else ()
 
 
 def distance_loss(distributions: Any, boxes_xyxy: Any, spec: NetSpec) -> Any:

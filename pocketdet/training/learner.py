@@ -18,18 +18,25 @@ from pocketdet.training.schedule import Schedule
 class Learner:
     """A net, its optimiser state and the compiled steps."""
 
-    def __init__(self, model: Any, spec: NetSpec, schedule: Schedule) -> None:
+    def __init__(
+        self, model: Any, spec: NetSpec, schedule: Schedule, class_weights: tuple[float, ...] = ()
+    ) -> None:
         """Sort the weights into groups.
 
         Args:
             model: The net, its weights initialised.
             spec: The net's specification.
             schedule: Phases and rates.
+            class_weights: Of `losses.class_weights`.
 
         Raises:
             TrainingError: A phase freezes everything, or names weights that the net has not.
         """
         self.model, self._spec, self._schedule = model, spec, schedule
+        settings = schedule.settings
+        self._weights = Weights(
+            settings.box_weight, settings.distance_weight, settings.label_smoothing, class_weights
+        )
         weights, statistics = model.trainable_variables, model.non_trainable_variables
         schedule.check([v.path for v in weights])
         factors = {v.path: schedule.factors(v.path) for v in (*weights, *statistics)}
@@ -38,7 +45,7 @@ class Learner:
             kind: AdamW(
                 f"group_{number}",
                 [v for v in weights if factors[v.path] == kind],
-                schedule.settings.weight_decay,
+                settings.weight_decay,
             )
             for number, kind in enumerate(kinds)
         }
@@ -122,16 +129,8 @@ class Learner:
         return self._rounded.stateless_call(kernels, rest, images, training=False)[0]
 
     def _loss(self, outputs: Any, boxes: Any, labels: Any, ignore: Any) -> Losses:
-        settings = self._schedule.settings
-        return detector_loss(
-            outputs,
-            boxes,
-            labels,
-            ignore,
-            self._spec,
-            settings.match_top_k,
-            Weights(settings.box_weight, settings.distance_weight),
-        )
+        top_k = self._schedule.settings.match_top_k
+        return detector_loss(outputs, boxes, labels, ignore, self._spec, top_k, self._weights)
 
     def _compiled(self, groups: Sequence[AdamW]) -> Any:
         import tensorflow as tf
