@@ -35,6 +35,7 @@ def train(
         tf.config.list_physical_devices()  # or TensorFlow says later what it has not found
 
     from pocketdet.detector import losses, net, pretrained, quantised, weights
+    from pocketdet.detector import teacher as teachers
     from pocketdet.training import history
     from pocketdet.training.epochs import Epoch, kept
     from pocketdet.training.learner import Learner
@@ -66,7 +67,12 @@ def train(
     if weighing:
         pairs = zip(spec.classes, weighing, strict=True)
         say("class weights: " + ", ".join(f"{name} {weight:.3g}" for name, weight in pairs))
-    learner = Learner(model, spec, schedule, weighing)
+    distill, teacher, lesson = section.distill, None, {}
+    if distill.teacher != "none":
+        teacher = teachers.load(start / distill.teacher, spec)
+        lesson = {"teacher": distill.teacher, "teacher_sha256": sha256(start / distill.teacher)}
+        say(f"teacher: {distill.teacher}, {teacher.count_params():,} weights")
+    learner = Learner(model, spec, schedule, weighing, teacher)
     watch = Watch(spec, watching, section.validate_images)
     inputs = {"shards": manifest["sha256"]} | {
         name: subset["sha256"] for name, subset in manifest["subsets"].items()
@@ -86,7 +92,7 @@ def train(
                 live.picture(f"predictions/epoch_{epoch.epoch:03}.jpg", watch.sheet())
             ticker.rest()
         trained.mkdir()
-        weights.save(model, trained / "weights.safetensors", spec.classes)
+        weights.save(model, trained / "weights.safetensors", spec)
         if learner.ranges:
             quantised.save(learner.ranges, trained)
         live.weights(trained / "weights.safetensors")
@@ -98,6 +104,7 @@ def train(
         json.dumps(
             {
                 "weights_sha256": sha256(trained / "weights.safetensors"),
+                **lesson,
                 "steps": len(epochs) * learning.steps,
                 **{f"kept_{k}": v for k, v in asdict(best).items()},
             },
@@ -114,11 +121,11 @@ def training_key(params: Params, spec: NetSpec, start: Path, shards_sha256: str)
     root = Path(__file__).resolve().parents[1]
     dag = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))
     sources = [root / dep for dep in dag["stages"]["train"]["deps"] if dep.endswith(".py")]
-    earlier = start / spec.weights
+    files = (start / spec.weights, start / params.train.distill.teacher)
     given = {
         "params": params.model_dump(mode="json", include={"seed", "augment", "train"}),
         "net": asdict(spec),
-        "pretrained": sha256(earlier) if earlier.is_file() else "",
+        "start": [sha256(file) if file.is_file() else "" for file in files],
         "shards": shards_sha256,
         "code": [sha256(source) for source in sources],
         "libraries": {name: version(name) for name in LIBRARIES},

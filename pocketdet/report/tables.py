@@ -76,6 +76,16 @@ def training(facts: Facts) -> Table | None:
     return table(header, rows, 2)
 
 
+def teacher(facts: Facts) -> str:
+    """The net that this one learnt from beside the truth; nothing if there was none."""
+    found = facts.training or {}
+    if "teacher" not in found:
+        return ""
+    return (
+        f"It also learnt from another net, {found['teacher']} (sha256 {found['teacher_sha256']})."
+    )
+
+
 def subsets(facts: Facts) -> Table | None:
     """Sizes and identity of the subsets."""
     if not facts.subsets:

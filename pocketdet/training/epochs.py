@@ -19,8 +19,9 @@ class Epoch:
         class_loss: Mean cross-entropy of the scores.
         box_loss: Mean 1 - CIoU of the boxes.
         distance_loss: Mean loss of an anchor-free head's distributions, else 0.
+        teacher_loss: Mean of what differing from `train.distill.teacher` cost, weighted.
         grad_norm: Mean norm of the gradient before clipping.
-        val_loss: `loss` on the validation subset, of the averaged weights.
+        val_loss: `loss` on the validation subset, of the averaged weights and without a teacher.
         val_class_loss: `class_loss` there.
         val_box_loss: `box_loss` there.
         val_distance_loss: `distance_loss` there.
@@ -37,6 +38,7 @@ class Epoch:
     class_loss: float
     box_loss: float
     distance_loss: float
+    teacher_loss: float
     grad_norm: float
     val_loss: float
     val_class_loss: float

@@ -120,7 +120,7 @@ def test_smoothing_gives_a_share_of_a_target_to_all_classes():
     expected = entropies(outputs, objects, [0, 1], lambda target: target @ mixed).sum()
     assert float(found.scores) == pytest.approx(expected, rel=1e-5)
     assert abs(expected - float(plain.scores)) > 1e-3
-    assert (float(found.boxes), float(found.distances)) == tuple(map(float, plain[2:]))
+    assert (float(found.boxes), float(found.distances)) == tuple(map(float, plain[2:4]))
 
 
 def test_background_is_not_smoothed():
@@ -138,7 +138,7 @@ def test_class_weights_multiply_what_the_scores_of_a_class_cost():
     assert float(found.scores) == pytest.approx(3 * a + 0.5 * b, rel=1e-5)
     plain = loss_of(outputs, objects, [0, 1], spec=CELLS)
     assert float(plain.scores) == pytest.approx(a + b, rel=1e-5)
-    assert (float(found.boxes), float(found.distances)) == tuple(map(float, plain[2:]))
+    assert (float(found.boxes), float(found.distances)) == tuple(map(float, plain[2:4]))
 
 
 def test_balanced_classes_weigh_by_their_objects():
@@ -148,6 +148,65 @@ def test_balanced_classes_weigh_by_their_objects():
     assert weights("balanced", names, (60, 20, 0)) == (40 / 60, 2.0, 1.0)
     for nothing in (weights({}, names, (5, 1, 1)), weights("balanced", names, (4, 4, 4))):
         assert nothing == ()  # and the loss is left as it is
+
+
+LESSON = WEIGHTS._replace(lesson_scores=1.0, lesson_boxes=1.0)
+
+
+@BOTH
+def test_a_net_that_says_what_its_teacher_says_costs_nothing_more(spec):
+    outputs, objects = maps(spec), [[10, 10, 40, 50]]
+    alone, taught = (
+        losses.detector_loss(
+            outputs, np.float32([objects] * 2), np.int32([[0]] * 2), np.zeros((2, 1), bool),
+            spec, 4, LESSON, teacher,
+        )
+        for teacher in (None, outputs)
+    )  # fmt: skip
+    assert float(alone.lesson) == 0
+    assert float(taught.lesson) == pytest.approx(0, abs=1e-4)
+    assert float(taught.total) == pytest.approx(float(alone.total), rel=1e-5)
+
+
+@BOTH
+def test_a_lesson_changes_the_net_and_never_the_teacher(spec):
+    outputs, taught = ({n: tf.Variable(v) for n, v in maps(spec, s).items()} for s in (0, 1))
+    counted = np.ones((2, coding.logits(taught, spec).shape[1], 2), np.float32)
+    with tf.GradientTape() as tape:
+        cost = losses.lesson(outputs, taught, counted, spec, LESSON)
+    mine, theirs = tape.gradient(cost, [list(outputs.values()), list(taught.values())])
+    assert float(cost) > 0
+    assert all(np.abs(g).max() > 0 for g in mine)
+    assert theirs == [None] * len(taught)
+
+
+def test_the_scores_of_a_lesson_are_a_divergence_by_the_sum_of_the_teachers_best():
+    outputs, taught = maps(CELLS), maps(CELLS, seed=1)
+    p, q = (1 / (1 + np.exp(-np.float64(coding.logits(m, CELLS)))) for m in (taught, outputs))
+    cost = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+    counted = np.float32(np.random.default_rng(2).random(p.shape) < 0.5)
+    found = losses.lesson(outputs, taught, counted, CELLS, LESSON._replace(lesson_boxes=0.0))
+    expected = (cost * counted).sum() / (p * counted).max(-1).sum()
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_boxes_of_a_lesson_are_softened_distributions_or_ciou():
+    outputs, taught = maps(CELLS), maps(CELLS, seed=1)
+    only = LESSON._replace(lesson_scores=0.0)
+    p, q = (np.exp(np.float64(coding.distributions(m, CELLS)) / 10) for m in (taught, outputs))
+    p, q = p / p.sum(-1, keepdims=True), q / q.sum(-1, keepdims=True)
+    apart = 100 * (p * np.log(p / q)).mean((-2, -1))
+    weight = (1 / (1 + np.exp(-np.float64(coding.logits(taught, CELLS))))).max(-1)
+    everywhere = np.ones((*weight.shape, 2), np.float32)
+    found = losses.lesson(outputs, taught, everywhere, CELLS, only)
+    expected = 0.5 * (apart * weight).sum() / weight.sum()
+    assert float(found) == pytest.approx(expected, rel=1e-4)
+
+    outputs, taught = maps(ANCHORS), maps(ANCHORS, seed=1)
+    apart = 1 - np.asarray(losses.ciou(decoded(outputs, ANCHORS), decoded(taught, ANCHORS)))
+    weight = (1 / (1 + np.exp(-np.float64(coding.logits(taught, ANCHORS))))).max(-1)
+    found = losses.lesson(outputs, taught, np.ones((*weight.shape, 2), np.float32), ANCHORS, only)
+    assert float(found) == pytest.approx(2 * (apart * weight).sum() / weight.sum(), rel=1e-4)
 
 
 def test_a_perfect_net_costs_little_and_a_wrong_class_much():

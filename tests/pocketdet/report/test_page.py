@@ -64,6 +64,19 @@ def test_the_epochs_that_matter_are_listed(results) -> None:
     assert [(row[0], row[1], row[-1]) for row in training.rows] == rows
 
 
+def test_page_and_card_name_the_teacher(results, tmp_path) -> None:
+    root = shutil.copytree(results, tmp_path / "results")
+    summary = root / "reports/train/summary.json"
+    changes = {"teacher": "big.safetensors", "teacher_sha256": "12" * 32}
+    for taught in ({}, changes):
+        summary.write_text(json.dumps(json.loads(summary.read_text()) | taught))
+        found = read(root)
+        judged = verdict.judge(found, BUDGET, 0.5)
+        for text in (render(root), card.model_card("a", found, judged)):
+            named = f"another net, big.safetensors (sha256 {'12' * 32})"
+            assert (named in text) is bool(taught)
+
+
 def test_page_is_whole_and_needs_nothing_from_outside(results) -> None:
     text = render(results)
     found = Page(text)

@@ -18,7 +18,7 @@ def schedule(quantised=0, **changes):
 
 
 def history(*aps, first=1):
-    return [Epoch(n, 5 * n, "x", 0.1, *[1.0] * 9, ap, ap) for n, ap in enumerate(aps, start=first)]
+    return [Epoch(n, 5 * n, "x", 0.1, *[1.0] * 10, ap, ap) for n, ap in enumerate(aps, start=first)]
 
 
 def test_ap_is_measured_now_and_then_and_at_the_end_of_either_part():

@@ -5,7 +5,7 @@ from pocketdet.training.loop import Pace
 
 def epochs():
     phases, aps = ["frozen", "frozen", "unfrozen", "unfrozen"], [(0.5, 0.75), (None, None)] * 2
-    losses = (2, 1, 0.5, 5.5, 4, 3, 1 / 3, 0.25)
+    losses = (2, 1, 0.5, 0.125, 5.5, 4, 3, 1 / 3, 0.25)
     return [
         Epoch(i + 1, 10 * i + 10, phase, 0.01 / (i + 1), 3 / (i + 1), *losses, *ap)
         for i, (phase, ap) in enumerate(zip(phases, aps, strict=True))
@@ -15,10 +15,10 @@ def epochs():
 def test_the_columns_are_as_documented():
     rows = to_csv(epochs(), epochs()[2]).splitlines()
     assert rows[0] == (
-        "epoch,step,phase,learning_rate,loss,class_loss,box_loss,distance_loss,grad_norm,"
+        "epoch,step,phase,learning_rate,loss,class_loss,box_loss,distance_loss,teacher_loss,grad_norm,"
         "val_loss,val_class_loss,val_box_loss,val_distance_loss,val_AP,val_AP50,kept"
     )
-    assert rows[3] == "3,30,unfrozen,0.00333333,1,2,1,0.5,5.5,4,3,0.333333,0.25,0.5,0.75,1"
+    assert rows[3] == "3,30,unfrozen,0.00333333,1,2,1,0.5,0.125,5.5,4,3,0.333333,0.25,0.5,0.75,1"
     assert rows[4].endswith(",0.25,,,0")  # not measured
     assert len(rows) == 5
 
