@@ -34,10 +34,12 @@ def train(
 
         tf.config.list_physical_devices()  # or TensorFlow says later what it has not found
 
-    from pocketdet.detector import net, pretrained, quantised, weights
+    from pocketdet.detector import losses, net, pretrained, quantised, weights
+    from pocketdet.detector import teacher as teachers
     from pocketdet.training import history
+    from pocketdet.training.epochs import Epoch, kept
     from pocketdet.training.learner import Learner
-    from pocketdet.training.loop import Epoch, fit
+    from pocketdet.training.loop import fit
     from pocketdet.training.watch import Watch
 
     keras.utils.set_random_seed(params.seed)
@@ -60,7 +62,17 @@ def train(
         f"{spec.backbone}: {model.count_params():,} weights, {filled} of {len(model.weights)} "
         f"arrays from {spec.weights!r}; {len(learning)} photos, {schedule.steps} steps"
     )
-    learner = Learner(model, spec, schedule)
+    objects = [learning.objects[number] for number in range(len(spec.classes))]
+    weighing = losses.class_weights(section.class_weights, spec.classes, objects)
+    if weighing:
+        pairs = zip(spec.classes, weighing, strict=True)
+        say("class weights: " + ", ".join(f"{name} {weight:.3g}" for name, weight in pairs))
+    distill, teacher, lesson = section.distill, None, {}
+    if distill.teacher != "none":
+        teacher = teachers.load(start / distill.teacher, spec)
+        lesson = {"teacher": distill.teacher, "teacher_sha256": sha256(start / distill.teacher)}
+        say(f"teacher: {distill.teacher}, {teacher.count_params():,} weights")
+    learner = Learner(model, spec, schedule, weighing, teacher)
     watch = Watch(spec, watching, section.validate_images)
     inputs = {"shards": manifest["sha256"]} | {
         name: subset["sha256"] for name, subset in manifest["subsets"].items()
@@ -73,25 +85,28 @@ def train(
             epochs.append(epoch)
             speed = {} if pace is None else {"images_per_s": pace.images_per_s}
             numbers = {k: v for k, v in asdict(epoch).items() if isinstance(v, float)}
-            live.epoch(epoch.epoch, numbers | speed)
+            best = kept(epochs, schedule)
+            live.epoch(epoch.epoch, numbers | speed | {"kept_epoch": best.epoch})
             say(history.line(epoch, section.epochs, pace))
             if pace is not None and epoch.val_AP is not None:
                 live.picture(f"predictions/epoch_{epoch.epoch:03}.jpg", watch.sheet())
             ticker.rest()
         trained.mkdir()
-        weights.save(model, trained / "weights.safetensors", spec.classes)
+        weights.save(model, trained / "weights.safetensors", spec)
         if learner.ranges:
             quantised.save(learner.ranges, trained)
         live.weights(trained / "weights.safetensors")
+    say(history.result(epochs, best, section.epochs))
     report.mkdir()
-    (report / "history.csv").write_text(history.to_csv(epochs))
-    history.draw(epochs, report / "curves.png")
+    (report / "history.csv").write_text(history.to_csv(epochs, best))
+    history.draw(epochs, best, report / "curves.png")
     (report / "summary.json").write_text(
         json.dumps(
             {
                 "weights_sha256": sha256(trained / "weights.safetensors"),
-                "steps": schedule.steps,
-                **{f"last_{k}": v for k, v in asdict(epochs[-1]).items()},
+                **lesson,
+                "steps": len(epochs) * learning.steps,
+                **{f"kept_{k}": v for k, v in asdict(best).items()},
             },
             indent=1,
             sort_keys=True,
@@ -106,11 +121,11 @@ def training_key(params: Params, spec: NetSpec, start: Path, shards_sha256: str)
     root = Path(__file__).resolve().parents[1]
     dag = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))
     sources = [root / dep for dep in dag["stages"]["train"]["deps"] if dep.endswith(".py")]
-    earlier = start / spec.weights
+    files = (start / spec.weights, start / params.train.distill.teacher)
     given = {
         "params": params.model_dump(mode="json", include={"seed", "augment", "train"}),
         "net": asdict(spec),
-        "pretrained": sha256(earlier) if earlier.is_file() else "",
+        "start": [sha256(file) if file.is_file() else "" for file in files],
         "shards": shards_sha256,
         "code": [sha256(source) for source in sources],
         "libraries": {name: version(name) for name in LIBRARIES},

@@ -36,9 +36,14 @@ def main(head: str, path: str) -> None:
     labels = np.array([[0, 1, -1], [1, -2, -1]], np.int32)
     ignore = np.array([[False, False, False], [False, True, False]])
 
+    taught = {n: rng.normal(0, 1, (2, *s)).astype(np.float32) for n, s in spec.outputs().items()}
+    weights = Weights(5.0, 1.0, 0.1, (2.0, 0.5), 1.0, 1.0)
+
     def losses(outputs) -> Losses:
-        truth = (keras.ops.convert_to_tensor(array) for array in (boxes, labels, ignore))
-        return detector_loss(outputs, *truth, spec, 9, Weights(5.0, 1.0))
+        tensor = keras.ops.convert_to_tensor
+        truth = map(tensor, (boxes, labels, ignore))
+        teacher = {name: tensor(array) for name, array in taught.items()}
+        return detector_loss(outputs, *truth, spec, 9, weights, teacher)
 
     outputs = {n: keras.ops.convert_to_numpy(v) for n, v in model(images).items()}
     values, gradients = STEPS[keras.backend.backend()](model, images, losses)

@@ -120,9 +120,14 @@ def _evaluate(report: Path, raw: Path) -> None:
 def _train(report: Path) -> None:
     # Not by pocketdet.training.history: importing it imports Keras.
     names = "epoch step phase learning_rate loss class_loss box_loss grad_norm"
-    header = [*names.split(), "val_loss", "val_class_loss", "val_box_loss"]
+    ends = "val_loss val_class_loss val_box_loss val_AP val_AP50 kept"
+    header = [*names.split(), *ends.split()]
     phases = enumerate(("frozen", "unfrozen", "unfrozen"), start=1)
-    rows = [(n, 10 * n, phase, 0.01, 3 / n, 2 / n, 1 / n, 1, 4, 3, 1) for n, phase in phases]
+    aps = (("", "", 0), (0.5, 0.75, 1), (0.25, 0.5, 0))
+    rows = [
+        (n, 10 * n, phase, 0.01, 3 / n, 2 / n, 1 / n, 1, 4, 3, 1, *aps[n - 1])
+        for n, phase in phases
+    ]
     text = "\n".join(",".join(map(str, row)) for row in (header, *rows))
     (report / "history.csv").write_text(text + "\n")
     _json(report / "summary.json", {"weights_sha256": "ab" * 32})

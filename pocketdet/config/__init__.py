@@ -3,9 +3,9 @@
 No key has a default here: the values live in params.yaml and nowhere else.
 """
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pocketdet.config.data import (
     Action,
@@ -70,3 +70,11 @@ class Params(Section):
     verify: Verify
     profile: Profile
     package: Package
+
+    @model_validator(mode="after")
+    def _weights_are_of_classes(self) -> Self:
+        weights, classes = self.train.class_weights, self.validate_.classes
+        for name in weights if weights != "balanced" else ():
+            if name not in classes:
+                raise ValueError(f"train.class_weights.{name}: none of {', '.join(classes)}")
+        return self

@@ -110,6 +110,14 @@ class Phase(Section):
     quantise: StrictBool
 
 
+class Distill(Section):
+    """What is learnt from a larger net beside the truth."""
+
+    teacher: Annotated[str, Field(pattern=r"^(none|[^/\\]+\.safetensors)$")]
+    score_weight: Annotated[float, Field(ge=0)]
+    box_weight: Annotated[float, Field(ge=0)]
+
+
 class Train(Section):
     """Schedule, optimiser and losses."""
 
@@ -126,9 +134,14 @@ class Train(Section):
     match_top_k: Count
     box_weight: Positive
     distance_weight: Annotated[float, Field(ge=0)]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    class_weights: dict[str, Positive] | Literal["balanced"]
+    distill: Distill
     checkpoint_every: Count
     validate_every: Count
     validate_images: Count
+    keep: Literal["best", "last"]
+    patience: Natural
 
     @model_validator(mode="after")
     def _phases_fill_the_epochs(self) -> Self:

@@ -5,8 +5,8 @@ than empty ones but a batch weighs the same whatever the number of anchors.
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from keras import ops
@@ -18,15 +18,24 @@ from pocketdet.detector.spec import BINS, NetSpec
 
 
 class Weights(NamedTuple):
-    """Of the parts against the class scores, which weigh 1.
+    """Of the parts against the class scores, which weigh 1, and what is done to those.
 
     Attributes:
         boxes: Of 1 - CIoU.
         distances: Of an anchor-free head's distributions.
+        smoothing: Share, 0..1, of a prediction's target that all classes get in equal parts
+            (Szegedy et al. 2016, section 7). Background has no target, so its stays 0.
+        classes: Of each class's scores; empty = 1 each.
+        lesson_scores: Of what a teacher says of the scores.
+        lesson_boxes: Of what it says of the boxes, times the weight of the truth's.
     """
 
     boxes: float
     distances: float
+    smoothing: float = 0.0
+    classes: tuple[float, ...] = ()
+    lesson_scores: float = 0.0
+    lesson_boxes: float = 0.0
 
 
 class Losses(NamedTuple):
@@ -37,12 +46,17 @@ class Losses(NamedTuple):
         scores: Of the class scores.
         boxes: Of the boxes, without the weight.
         distances: Of the distributions, without the weight; 0 without an anchor-free head.
+        lesson: What differing from a teacher costs, weighted; 0 without one.
     """
 
     total: Any
     scores: Any
     boxes: Any
     distances: Any
+    lesson: Any
+
+
+TEMPERATURE = 10.0  # of the distributions that are taught (Zheng et al. 2022, section 4.1)
 
 
 def detector_loss(
@@ -53,6 +67,7 @@ def detector_loss(
     spec: NetSpec,
     top_k: int,
     weights: Weights,
+    taught: Mapping[str, Any] | None = None,
 ) -> Losses:
     """Cost of a batch.
 
@@ -64,6 +79,7 @@ def detector_loss(
         spec: The net.
         top_k: Predictions an object gets at most.
         weights: Of the parts.
+        taught: A teacher's maps of the same pictures, if there is one.
     """
     logits = coding.logits(outputs, spec)
     boxes = ops.concatenate(coding.boxes(outputs, spec), axis=-1)
@@ -72,7 +88,13 @@ def detector_loss(
     )  # fmt: skip
     weight = ops.sum(target.scores, axis=-1)  # (B, A)
     amount = ops.maximum(ops.sum(weight), 1.0)
-    entropy = ops.relu(logits) - logits * target.scores + ops.softplus(-ops.abs(logits))
+    wanted = target.scores
+    if weights.smoothing:
+        mean = ops.mean(wanted, axis=-1, keepdims=True)
+        wanted = (1 - weights.smoothing) * wanted + weights.smoothing * mean
+    entropy = _entropy(logits, wanted)
+    if weights.classes:
+        entropy = entropy * ops.convert_to_tensor(weights.classes, dtype=logits.dtype)
     # An ignore region does not silence an object that counts and lies in it.
     counted = ops.maximum(target.counts, ops.cast(target.scores > 0, logits.dtype))
     scores = ops.sum(entropy * counted) / amount
@@ -82,8 +104,73 @@ def detector_loss(
     if spec.anchor_free:
         distributions = coding.distributions(outputs, spec)
         spread = ops.sum(distance_loss(distributions, target.boxes_xyxy, spec) * weight) / amount
-    total = scores + weights.boxes * places + weights.distances * spread
-    return Losses(total, scores, places, spread)
+    told = ops.zeros_like(places)
+    if taught is not None:
+        told = lesson(outputs, taught, counted, spec, weights)
+    total = scores + weights.boxes * places + weights.distances * spread + told
+    return Losses(total, scores, places, spread, told)
+
+
+def lesson(
+    outputs: Mapping[str, Any],
+    taught: Mapping[str, Any],
+    counted: Any,
+    spec: NetSpec,
+    weights: Weights,
+) -> Any:
+    """What differing from the teacher costs: a scalar, 0 where both say the same.
+
+    Scores: Kullback-Leibler divergence from the teacher's, a sigmoid each (Hinton et al. 2015).
+    Boxes: that of an anchor-free head's distributions, softened (localisation distillation, Zheng
+    et al. 2022, equations 3 and 5), else 1 - CIoU; each by the teacher's highest score there, by
+    whose sum all is divided.
+
+    Args:
+        outputs: The net's maps by name, raw.
+        taught: The teacher's.
+        counted: (B, A, C), 1, or 0 where the truth is not known: there the teacher is not asked.
+        spec: Of both, as far as their outputs go.
+        weights: Of the parts.
+    """
+    taught = {name: ops.stop_gradient(value) for name, value in taught.items()}
+    logits, wanted = coding.logits(outputs, spec), coding.logits(taught, spec)
+    target = ops.sigmoid(wanted)
+    weight = ops.max(target * counted, axis=-1)  # (B, A)
+    amount = ops.maximum(ops.sum(weight), 1.0)
+    scores = ops.sum((_entropy(logits, target) - _entropy(wanted, target)) * counted)
+    if spec.anchor_free:
+        logs, said = (
+            ops.log_softmax(coding.distributions(maps, spec) / TEMPERATURE, axis=-1)
+            for maps in (taught, outputs)
+        )
+        apart = TEMPERATURE**2 * ops.mean(ops.exp(logs) * (logs - said), axis=(-2, -1))
+        box_weight = weights.distances
+    else:
+        apart = 1.0 - ciou(*(ops.concatenate(coding.boxes(m, spec), -1) for m in (outputs, taught)))
+        box_weight = weights.boxes
+    boxes = weights.lesson_boxes * box_weight * ops.sum(apart * weight)
+    return (weights.lesson_scores * scores + boxes) / amount
+
+
+def class_weights(
+    chosen: Mapping[str, float] | Literal["balanced"],
+    classes: Sequence[str],
+    objects: Sequence[int],
+) -> tuple[float, ...]:
+    """The weight of each class's scores; nothing if all weigh 1.
+
+    Args:
+        chosen: Those that differ from 1 by name; or `balanced`: the mean number of objects a class
+            over that class's own, so that an object weighs 1 on average.
+        classes: Names in the order of their numbers.
+        objects: Of each class in the training pictures; a class without any weighs 1.
+    """
+    if chosen == "balanced":
+        mean = sum(objects) / max(1, sum(count > 0 for count in objects))
+        found = tuple(mean / count if count else 1.0 for count in objects)
+    else:
+        found = tuple(chosen.get(name, 1.0) for name in classes)
+    return found if any(weight != 1 for weight in found) else ()
 
 
 def distance_loss(distributions: Any, boxes_xyxy: Any, spec: NetSpec) -> Any:
@@ -125,6 +212,11 @@ def ciou(a: Any, b: Any) -> Any:
     shape = 4 / math.pi**2 * turn**2
     trade = ops.stop_gradient(shape / (1 - iou + shape + tiny))
     return iou - distance - trade * shape
+
+
+def _entropy(logits: Any, target: Any) -> Any:
+    """Binary cross-entropy of each logit with its target, 0..1."""
+    return ops.relu(logits) - logits * target + ops.softplus(-ops.abs(logits))
 
 
 def _angle(wh: Any) -> Any:

@@ -10,7 +10,7 @@ values differ by at most 0.008 of 1, which training absorbs and which keeps one 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,7 @@ def initialise(model: "keras.Model", spec: NetSpec, start: Path) -> int:
         return 0
     if spec.weights != "imagenet":
         path = start / spec.weights
-        arrays: Arrays = _of_classes(weights.read(path), weights.classes(path), model, spec)
+        arrays: Arrays = _of_classes(weights.read(path), weights.net_of(path), model, spec)
     elif (backbone := BACKBONES[spec.backbone]).naming == "torch":
         arrays = _from_package(backbone)
     else:
@@ -174,14 +174,15 @@ def _downloaded(backbone: Backbone, width: float) -> dict[str, npt.NDArray[Any]]
 
 
 def _of_classes(
-    arrays: Arrays, theirs: Sequence[str], model: "keras.Model", spec: NetSpec
+    arrays: Arrays, earlier_net: NetSpec | None, model: "keras.Model", spec: NetSpec
 ) -> Arrays:
     """The arrays of an earlier net, those of its class scores made for the classes of this one.
 
     Where both have a class its rows are taken; a new class keeps the fresh rows.
     """
-    if not theirs or tuple(theirs) == spec.classes:
+    if earlier_net is None or earlier_net.classes == spec.classes:
         return arrays
+    theirs = earlier_net.classes
     made = dict(arrays)
     shared = [(i, theirs.index(name)) for i, name in enumerate(spec.classes) if name in theirs]
     for variable in model.weights:

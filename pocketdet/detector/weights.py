@@ -1,31 +1,34 @@
 """Weights of a Keras model as a safetensors file: plain arrays by path, no code, same bytes."""
 
 import json
-from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from pocketdet.errors import WeightsError
+from pocketdet.detector.spec import NetSpec
+from pocketdet.errors import WeightsError, broken_rules
 
 if TYPE_CHECKING:
     import keras
 
-CLASSES = "classes"  # key of the file's metadata
+NET = "net"  # key of the file's metadata
 
 
-def save(model: "keras.Model", path: Path, classes: Sequence[str]) -> None:
-    """Write all weights, BatchNorm's statistics among them, and the classes of the scores.
+def save(model: "keras.Model", path: Path, spec: NetSpec) -> None:
+    """Write all weights, BatchNorm's statistics among them, and which net they are of.
 
-    A later net of other classes finds the rows of those that it shares; see `pretrained`.
+    So a later net of other classes finds the rows of those that it shares (`pretrained`), and the
+    file is enough to teach another net (`teacher`).
     """
     from safetensors.numpy import save
 
     # Not `save_file`: its files can be read by their owner alone.
     arrays = {v.path: np.ascontiguousarray(v.numpy()) for v in model.weights}
-    path.write_bytes(save(arrays, {CLASSES: json.dumps(list(classes), ensure_ascii=False)}))
+    text = json.dumps(asdict(spec), sort_keys=True, ensure_ascii=False)
+    path.write_bytes(save(arrays, {NET: text}))
 
 
 def read(path: Path) -> dict[str, npt.NDArray[np.float32]]:
@@ -49,18 +52,25 @@ def read(path: Path) -> dict[str, npt.NDArray[np.float32]]:
     return arrays
 
 
-def classes(path: Path) -> tuple[str, ...]:
-    """The classes that `save` was told, in the order of their numbers; none if it was not.
+def net_of(path: Path) -> NetSpec | None:
+    """The net that `save` was told, or None where something else wrote the file.
 
     Raises:
-        WeightsError: As `read`.
+        WeightsError: As `read`, or what the file says of its net is none.
     """
+    from pydantic import TypeAdapter, ValidationError
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "numpy") as file:
-            return tuple(map(str, json.loads((file.metadata() or {}).get(CLASSES, "[]"))))
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+            text = (file.metadata() or {}).get(NET)
+        return None if text is None else TypeAdapter(NetSpec).validate_json(text)
+    except FileNotFoundError:
+        raise WeightsError(f"{path}: weights file not found") from None
+    except ValidationError as error:
+        rules = "; ".join(broken_rules(error))
+        raise WeightsError(f"{path}: its metadata describe no net of ours: {rules}") from None
+    except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: no whole safetensors file ({error})") from error
 
 

@@ -8,6 +8,7 @@ order, each in a random variant of the shards. What is drawn anew each time: mos
 and shift, flip, colour.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -107,6 +108,11 @@ class Batches:
     def steps(self) -> int:
         """Batches an epoch."""
         return -(-len(self._shards) // self._batch)
+
+    @property
+    def objects(self) -> Counter[int]:
+        """Objects of each class that count, in all variants of the pictures."""
+        return self._shards.objects
 
     @property
     def max_boxes(self) -> int:

@@ -12,6 +12,7 @@ number = photo number * variants + variant. Nothing is pickled.
 import hashlib
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,6 +190,11 @@ class Shards:
         numbers = range(0, len(self) * self.variants, self.variants)
         rows = [slice(int(first[n]), int(first[n + 1])) for n in numbers]
         return [set(labels[row][~ignore[row]].tolist()) for row in rows]
+
+    @property
+    def objects(self) -> Counter[int]:
+        """Objects of each class that count, in all pictures."""
+        return Counter(self._index["labels"][~self._index["ignore"]].tolist())
 
     @property
     def most_boxes(self) -> int:

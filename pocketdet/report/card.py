@@ -61,6 +61,7 @@ def model_card(name: str, facts: Facts, verdict: Verdict) -> str:
         "nothing else, as a weaker box never suppresses a better one.",
         "## What it was made from",
         _markdown(tables.subsets(facts)),
+        tables.teacher(facts),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -91,6 +91,7 @@ def render(name: str, facts: Facts, verdict: Verdict, reports: Path) -> str:
         point_charts=score_charts.operating_point(facts),
         training_charts=score_charts.training(facts.history),
         training=tables.training(facts),
+        teacher=tables.teacher(facts),
         preview=preview,
         subsets=tables.subsets(facts),
         sources=tables.sources(facts),

@@ -57,23 +57,33 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: in
 
 
 def training(facts: Facts) -> Table | None:
-    """The epochs at the turning points: the first, the last of each phase, the best."""
+    """The epochs at the turning points: the first, the last of each phase, the one kept."""
     if not facts.history:
         return None
     last_of_phase = {row["phase"]: row for row in facts.history}
-    best = min(facts.history, key=lambda row: float(row["val_loss"]))
     notes: dict[str, str] = {facts.history[0]["epoch"]: "first"}
     for phase, row in last_of_phase.items():
         notes[row["epoch"]] = f"last {phase}"
-    notes.setdefault(best["epoch"], "lowest loss on val")
-    header = ("Epoch", "", "Step", "Learning rate", "Loss", "Loss on val")
-    numbers = ("learning_rate", "loss", "val_loss")
+    kept = next(row["epoch"] for row in facts.history if row["kept"] == "1")
+    notes[kept] = f"{notes[kept]}, kept" if kept in notes else "kept"
+    header = ("Epoch", "", "Step", "Learning rate", "Loss", "Loss on val", "AP on val")
+    numbers = ("learning_rate", "loss", "val_loss", "val_AP")
     rows = [
         (row["epoch"], notes[row["epoch"]], row["step"], *(number(row[n]) for n in numbers))
         for row in facts.history
         if row["epoch"] in notes
     ]
     return table(header, rows, 2)
+
+
+def teacher(facts: Facts) -> str:
+    """The net that this one learnt from beside the truth; nothing if there was none."""
+    found = facts.training or {}
+    if "teacher" not in found:
+        return ""
+    return (
+        f"It also learnt from another net, {found['teacher']} (sha256 {found['teacher_sha256']})."
+    )
 
 
 def subsets(facts: Facts) -> Table | None:

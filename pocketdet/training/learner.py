@@ -18,18 +18,36 @@ from pocketdet.training.schedule import Schedule
 class Learner:
     """A net, its optimiser state and the compiled steps."""
 
-    def __init__(self, model: Any, spec: NetSpec, schedule: Schedule) -> None:
+    def __init__(
+        self,
+        model: Any,
+        spec: NetSpec,
+        schedule: Schedule,
+        class_weights: tuple[float, ...] = (),
+        teacher: Any = None,
+    ) -> None:
         """Sort the weights into groups.
 
         Args:
             model: The net, its weights initialised.
             spec: The net's specification.
             schedule: Phases and rates.
+            class_weights: Of `losses.class_weights`.
+            teacher: A net to learn from beside the truth, or None.
 
         Raises:
             TrainingError: A phase freezes everything, or names weights that the net has not.
         """
         self.model, self._spec, self._schedule = model, spec, schedule
+        self._teacher, settings = teacher, schedule.settings
+        self._weights = Weights(
+            settings.box_weight,
+            settings.distance_weight,
+            settings.label_smoothing,
+            class_weights,
+            settings.distill.score_weight,
+            settings.distill.box_weight,
+        )
         weights, statistics = model.trainable_variables, model.non_trainable_variables
         schedule.check([v.path for v in weights])
         factors = {v.path: schedule.factors(v.path) for v in (*weights, *statistics)}
@@ -38,7 +56,7 @@ class Learner:
             kind: AdamW(
                 f"group_{number}",
                 [v for v in weights if factors[v.path] == kind],
-                schedule.settings.weight_decay,
+                settings.weight_decay,
             )
             for number, kind in enumerate(kinds)
         }
@@ -76,7 +94,7 @@ class Learner:
         return Losses(*losses), norm
 
     def validate(self, batch: Batch) -> tuple[Losses, dict[str, Any]]:
-        """Losses and outputs of a batch with the weights as they are, nothing learnt."""
+        """Losses and outputs of a batch with the weights as they are, nothing learnt or taught."""
         if self._validate is None:
             self._validate = self._compiled_validation()
         losses, outputs = _call(self._validate, *trimmed(batch))
@@ -108,7 +126,7 @@ class Learner:
         state = {f"weights/{v.path}": v for v in self.model.variables}
         for group in self._groups.values():
             state |= {f"optimiser/{v.name}": v for v in (group.mean, group.square)}
-        return state | {"average": self.average.value}
+        return state | {"average": self.average.value, "kept": self.average.kept}
 
     def _outputs(self, images: Any, training: bool) -> Any:
         from keras import ops
@@ -121,17 +139,18 @@ class Learner:
         kernels = quantised.weights(self._rounded)
         return self._rounded.stateless_call(kernels, rest, images, training=False)[0]
 
-    def _loss(self, outputs: Any, boxes: Any, labels: Any, ignore: Any) -> Losses:
-        settings = self._schedule.settings
-        return detector_loss(
-            outputs,
-            boxes,
-            labels,
-            ignore,
-            self._spec,
-            settings.match_top_k,
-            Weights(settings.box_weight, settings.distance_weight),
-        )
+    def _taught(self, images: Any) -> Any:
+        from keras import ops
+
+        if self._teacher is None:
+            return None
+        return self._teacher(ops.cast(images, "float32"), training=False)
+
+    def _loss(
+        self, outputs: Any, boxes: Any, labels: Any, ignore: Any, taught: Any = None
+    ) -> Losses:
+        truth, top_k = (boxes, labels, ignore), self._schedule.settings.match_top_k
+        return detector_loss(outputs, *truth, self._spec, top_k, self._weights, taught)
 
     def _compiled(self, groups: Sequence[AdamW]) -> Any:
         import tensorflow as tf
@@ -143,8 +162,9 @@ class Learner:
             images: Any, boxes: Any, labels: Any, ignore: Any, rates: Any, ages: Any, decay: Any
         ) -> tuple[Any, ...]:
             variables = [g.flat.variables for g in groups]
+            taught = self._taught(images)
             with tf.GradientTape() as tape:
-                losses = self._loss(self._outputs(images, True), boxes, labels, ignore)
+                losses = self._loss(self._outputs(images, True), boxes, labels, ignore, taught)
             gradients = tape.gradient(losses.total, [[v.value for v in vs] for vs in variables])
             flat = [g.flat.join(d) for g, d in zip(groups, gradients, strict=True)]
             norm = ops.sqrt(sum(ops.sum(ops.square(d)) for d in flat))

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,49 +12,10 @@ from pocketdet.detector.losses import Losses
 from pocketdet.errors import TrainingError
 from pocketdet.inputs.batches import Batches
 from pocketdet.training.checkpoint import Checkpoint
+from pocketdet.training.epochs import COLUMNS, Epoch, following, kept, measured
 from pocketdet.training.learner import Learner
 from pocketdet.training.schedule import Schedule
 from pocketdet.training.watch import Watch
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What an epoch came to: a row of history.csv, whose columns are these names.
-
-    Attributes:
-        epoch: From 1.
-        step: Steps done since the start.
-        phase: Its name in params, `train.phases`.
-        learning_rate: Of weights that have no factor, at its last step.
-        loss: Mean over its steps of the losses below, weighted as in params.
-        class_loss: Mean cross-entropy of the scores.
-        box_loss: Mean 1 - CIoU of the boxes.
-        distance_loss: Mean loss of an anchor-free head's distributions, else 0.
-        grad_norm: Mean norm of the gradient before clipping.
-        val_loss: `loss` on the validation subset, of the averaged weights.
-        val_class_loss: `class_loss` there.
-        val_box_loss: `box_loss` there.
-        val_distance_loss: `distance_loss` there.
-        val_AP: COCO's AP, 0..1, of the averaged weights on `train.validate_images` pictures of the
-            validation subset; None (empty in the file) where it was not measured.
-        val_AP50: The same at IoU 0.5.
-    """
-
-    epoch: int
-    step: int
-    phase: str
-    learning_rate: float
-    loss: float
-    class_loss: float
-    box_loss: float
-    distance_loss: float
-    grad_norm: float
-    val_loss: float
-    val_class_loss: float
-    val_box_loss: float
-    val_distance_loss: float
-    val_AP: float | None
-    val_AP50: float | None
 
 
 @dataclass(frozen=True)
@@ -76,8 +37,6 @@ EXPLODED = 1e5  # a loss that starts at some tens and is above this will not com
 
 MEASURED = 8  # batches that int8's ranges come from
 
-COLUMNS = tuple(field.name for field in fields(Epoch))
-
 
 def fit(
     learner: Learner,
@@ -90,12 +49,14 @@ def fit(
 ) -> Iterator[tuple[Epoch, Pace | None]]:
     """Train from the start or from the checkpoint; at the end the net holds the averaged weights.
 
+    They are of the epoch that `train.keep` chooses; rounding starts from the one chosen so far.
+
     Args:
         learner: The net and its optimiser.
         schedule: Phases and rates.
         train: Pictures to learn from.
-        val: Pictures to watch by; nothing depends on them.
-        watch: Scores the net on some of them, every `train.validate_every` epochs and at the end.
+        val: Pictures to watch by.
+        watch: Scores the net on some of them where `epochs.measured` says so.
         checkpoint: Where the state is kept meanwhile. The caller removes it when the result is
             safe.
         on_step: Called after each step with the number of steps done.
@@ -114,21 +75,23 @@ def fit(
         learner.quantise(notes["ranges"])
     for past in history:
         yield past, None
-    for epoch in range(len(history), settings.epochs):
+    while (epoch := following(history, schedule)) < settings.epochs:
         started = time.monotonic()
-        if epoch * schedule.steps_per_epoch == schedule.float_steps:
-            learner.average.swap_in()  # and not out again: rounding starts from the best weights
+        if epoch == schedule.float_epochs:
+            learner.average.restore()
             numbers = range(min(MEASURED, train.steps))
             learner.quantise(learner.measure(train.batch(epoch, i, mosaic=False) for i in numbers))
         mosaic = epoch < settings.mosaic_until * settings.epochs
         rows, waited = _epoch(learner, schedule, train, epoch, mosaic, checkpoint, on_step)
         learnt = time.monotonic() - started
         learner.average.swap_in()
-        due = (epoch + 1) % settings.validate_every == 0 or epoch + 1 == settings.epochs
+        due = measured(epoch + 1, schedule)
         losses = _validation(learner, val, watch if due else None)
         ap = watch.ap() if due else (None, None)
         record = _record(epoch, schedule, rows, losses, ap)
         history.append(record)
+        if kept(history, schedule) is record:
+            learner.average.keep()
         took = time.monotonic() - started
         yield (
             record,
@@ -142,7 +105,7 @@ def fit(
         if (epoch + 1) % settings.checkpoint_every == 0:
             notes = {"history": [asdict(h) for h in history], "ranges": learner.ranges}
             checkpoint.save(learner.state(), notes)
-    learner.average.swap_in()
+    learner.average.restore()
 
 
 def _epoch(
@@ -185,7 +148,8 @@ def _validation(learner: Learner, val: Batches, watch: Watch | None) -> tuple[fl
         rows.append(losses)
         sizes.append(len(batch.images))
     means = np.average(np.array(rows), axis=0, weights=sizes)
-    return tuple(means.tolist())
+    *losses, _ = means.tolist()  # no teacher is asked
+    return tuple(losses)
 
 
 def _record(

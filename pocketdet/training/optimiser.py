@@ -93,6 +93,7 @@ class Average:
         """Start from the present values."""
         self._flat = Flat(variables)
         self.value = _state(self._flat.read(), "average")
+        self.kept = _state(self._flat.read(), "kept")
         self._aside = _state(self._flat.read(), "aside")
 
     def update(self, decay: Any) -> None:
@@ -107,6 +108,15 @@ class Average:
     def swap_out(self) -> None:
         """Bring back the weights that `swap_in` put aside."""
         self._flat.write(self._aside)
+
+    def keep(self) -> None:
+        """Remember the average as it is now."""
+        self.kept.assign(self.value)
+
+    def restore(self) -> None:
+        """Put what was kept into net and average; the net's own weights are gone."""
+        self.value.assign(self.kept)
+        self._flat.write(self.kept)
 
 
 def _state(value: Any, name: str) -> Any:

@@ -78,6 +78,11 @@ class Schedule:
         """Those before the net is rounded."""
         return min([part.start for part in self.parts if part.phase.quantise], default=self.steps)
 
+    @property
+    def float_epochs(self) -> int:
+        """Those before the net is rounded."""
+        return self.float_steps // self.steps_per_epoch
+
     def part(self, step: int) -> Part:
         """Part that a step, counted from 0, lies in."""
         return next(part for part in self.parts if step < part.stop)

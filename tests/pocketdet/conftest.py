@@ -77,7 +77,7 @@ def tiny_trained(
     (folder / "trained").mkdir()
     tiny_spec.save(folder / "design/net.json")
     Preprocessing(tiny_spec.input_wh, "stretch").save(folder / "design/preprocessing.json")
-    weights.save(model, folder / "trained/weights.safetensors", tiny_spec.classes)
+    weights.save(model, folder / "trained/weights.safetensors", tiny_spec)
     # Scores are around sigmoid(-4.6) = 0.01 here, by the bias that every net starts from.
     OperatingPoint(score_min=0.03, nms_iou=0.6, max_detections=50).save(folder / "point.json")
     (folder / "raw").mkdir()

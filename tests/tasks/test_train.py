@@ -1,10 +1,12 @@
 """The training as a command: two processes, one of them killed, end with the same bytes."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -12,7 +14,9 @@ from PIL import Image as PIL
 
 from pocketdet.config import Augment
 from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.detector import net, weights
 from pocketdet.detector.spec import Level, NetSpec
+from pocketdet.files import sha256
 from pocketdet.inputs import shards
 from pocketdet.preprocess import Preprocessing
 
@@ -26,6 +30,7 @@ def project(folder: Path) -> Path:
     params["train"] |= {"batch": 4, "epochs": 4, "warmup_steps": 1}
     params["train"]["phases"][-1]["epochs"] = 1  # quantised
     folder.mkdir()
+    params["train"]["distill"]["teacher"] = "big.safetensors"
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     images = []
     for i in range(8):
@@ -37,6 +42,9 @@ def project(folder: Path) -> Path:
     levels = (Level(8, ((12.0, 20.0),)),)
     spec = NetSpec("efficientnet_lite0", 1.0, "imagenet", 8, 0, (32, 32), ("a",), levels)
     spec.save(folder / "design/net.json")
+    (folder / "start").mkdir()
+    teacher = replace(spec, backbone="mobilenet_v2", width=0.35)
+    weights.save(net.build(teacher), folder / "start/big.safetensors", teacher)
     data, rule = Dataset(("a",), tuple(images)), Preprocessing((32, 32), "stretch")
     recipe = Augment(**params["augment"])
     for name, copies in (("train", 1), ("val", 0)):
@@ -83,6 +91,9 @@ def test_killed_and_started_again_it_ends_with_the_bytes_of_an_undisturbed_proce
     killed = tmp_path / "killed"
     said = finish(start(whole))
     assert "epoch 4/4 (quantised)" in said
+    assert "kept: epoch 4 of 4 (quantised), val AP 0." in said
+    taught = json.loads((whole / "report/summary.json").read_text())
+    assert taught["teacher_sha256"] == sha256(whole / "start/big.safetensors")
     assert "the record is kept" in said
 
     process = start(killed)

@@ -24,7 +24,10 @@ def maps(spec=ANCHORS, seed=0, batch=2):
     }
 
 
-def loss_of(outputs, objects, labels, ignore=None, spec=ANCHORS):
+WEIGHTS = losses.Weights(boxes=2.0, distances=0.5)
+
+
+def loss_of(outputs, objects, labels, ignore=None, spec=ANCHORS, weights=WEIGHTS):
     """Losses of the same objects in every picture."""
     batch = next(iter(outputs.values())).shape[0]
     ignore = np.zeros(len(labels), bool) if ignore is None else np.array(ignore)
@@ -35,7 +38,7 @@ def loss_of(outputs, objects, labels, ignore=None, spec=ANCHORS):
         np.repeat(ignore[None], batch, 0),
         spec,
         top_k=4,
-        weights=losses.Weights(boxes=2.0, distances=0.5),
+        weights=weights,
     )
 
 
@@ -94,6 +97,116 @@ def test_total_is_the_weighted_sum_and_all_gradients_are_finite(spec):
     gradients = tape.gradient(found.total, list(outputs.values()))
     assert all(np.isfinite(g).all() for g in gradients)
     assert all(np.abs(g).max() > 0 for g in gradients[:2])
+
+
+def entropies(outputs, objects, labels, change):
+    """Loss of the scores by numpy, of targets (B, A, C) that were changed, for each class."""
+    logits = np.asarray(coding.logits(outputs, CELLS), np.float64)
+    truth = (np.float32([objects] * 2), np.int32([labels] * 2), np.zeros((2, len(labels)), bool))
+    boxes = np.float32(decoded(outputs, CELLS))
+    scores = np.float32(1 / (1 + np.exp(-logits)))
+    target = losses.assign(scores, boxes, losses._cells(CELLS), *truth, 4).scores.numpy()
+    wanted, said = change(target), 1 / (1 + np.exp(-logits))
+    cost = -wanted * np.log(said) - (1 - wanted) * np.log(1 - said)
+    return cost.sum((0, 1)) / max(target.sum(), 1)
+
+
+def test_smoothing_gives_a_share_of_a_target_to_all_classes():
+    outputs, objects = maps(CELLS), [[10, 10, 40, 50], [4, 30, 28, 60]]
+    smooth = WEIGHTS._replace(smoothing=0.2)
+    plain = loss_of(outputs, objects, [0, 1], spec=CELLS)
+    found = loss_of(outputs, objects, [0, 1], spec=CELLS, weights=smooth)
+    mixed = np.float32([[0.9, 0.1], [0.1, 0.9]])
+    expected = entropies(outputs, objects, [0, 1], lambda target: target @ mixed).sum()
+    assert float(found.scores) == pytest.approx(expected, rel=1e-5)
+    assert abs(expected - float(plain.scores)) > 1e-3
+    assert (float(found.boxes), float(found.distances)) == tuple(map(float, plain[2:4]))
+
+
+def test_background_is_not_smoothed():
+    quiet = {n: np.full_like(v, -20 if n[0] == "s" else 0) for n, v in maps().items()}
+    smooth = WEIGHTS._replace(smoothing=0.5)
+    found = loss_of(quiet, [[0, 0, 0, 0]], [-1], weights=smooth)
+    assert float(found.total) == pytest.approx(0, abs=1e-5)
+
+
+def test_class_weights_multiply_what_the_scores_of_a_class_cost():
+    outputs, objects = maps(CELLS), [[10, 10, 40, 50], [4, 30, 28, 60]]
+    weighed = WEIGHTS._replace(classes=(3.0, 0.5))
+    found = loss_of(outputs, objects, [0, 1], spec=CELLS, weights=weighed)
+    a, b = entropies(outputs, objects, [0, 1], lambda target: target)
+    assert float(found.scores) == pytest.approx(3 * a + 0.5 * b, rel=1e-5)
+    plain = loss_of(outputs, objects, [0, 1], spec=CELLS)
+    assert float(plain.scores) == pytest.approx(a + b, rel=1e-5)
+    assert (float(found.boxes), float(found.distances)) == tuple(map(float, plain[2:4]))
+
+
+def test_balanced_classes_weigh_by_their_objects():
+    names, weights = ("a", "b", "c"), losses.class_weights
+    assert weights({"b": 2.5}, names, (1, 1, 1)) == (1.0, 2.5, 1.0)
+    assert weights("balanced", names, (60, 20, 10)) == (0.5, 1.5, 3.0)
+    assert weights("balanced", names, (60, 20, 0)) == (40 / 60, 2.0, 1.0)
+    for nothing in (weights({}, names, (5, 1, 1)), weights("balanced", names, (4, 4, 4))):
+        assert nothing == ()  # and the loss is left as it is
+
+
+LESSON = WEIGHTS._replace(lesson_scores=1.0, lesson_boxes=1.0)
+
+
+@BOTH
+def test_a_net_that_says_what_its_teacher_says_costs_nothing_more(spec):
+    outputs, objects = maps(spec), [[10, 10, 40, 50]]
+    alone, taught = (
+        losses.detector_loss(
+            outputs, np.float32([objects] * 2), np.int32([[0]] * 2), np.zeros((2, 1), bool),
+            spec, 4, LESSON, teacher,
+        )
+        for teacher in (None, outputs)
+    )  # fmt: skip
+    assert float(alone.lesson) == 0
+    assert float(taught.lesson) == pytest.approx(0, abs=1e-4)
+    assert float(taught.total) == pytest.approx(float(alone.total), rel=1e-5)
+
+
+@BOTH
+def test_a_lesson_changes_the_net_and_never_the_teacher(spec):
+    outputs, taught = ({n: tf.Variable(v) for n, v in maps(spec, s).items()} for s in (0, 1))
+    counted = np.ones((2, coding.logits(taught, spec).shape[1], 2), np.float32)
+    with tf.GradientTape() as tape:
+        cost = losses.lesson(outputs, taught, counted, spec, LESSON)
+    mine, theirs = tape.gradient(cost, [list(outputs.values()), list(taught.values())])
+    assert float(cost) > 0
+    assert all(np.abs(g).max() > 0 for g in mine)
+    assert theirs == [None] * len(taught)
+
+
+def test_the_scores_of_a_lesson_are_a_divergence_by_the_sum_of_the_teachers_best():
+    outputs, taught = maps(CELLS), maps(CELLS, seed=1)
+    p, q = (1 / (1 + np.exp(-np.float64(coding.logits(m, CELLS)))) for m in (taught, outputs))
+    cost = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+    counted = np.float32(np.random.default_rng(2).random(p.shape) < 0.5)
+    found = losses.lesson(outputs, taught, counted, CELLS, LESSON._replace(lesson_boxes=0.0))
+    expected = (cost * counted).sum() / (p * counted).max(-1).sum()
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_boxes_of_a_lesson_are_softened_distributions_or_ciou():
+    outputs, taught = maps(CELLS), maps(CELLS, seed=1)
+    only = LESSON._replace(lesson_scores=0.0)
+    p, q = (np.exp(np.float64(coding.distributions(m, CELLS)) / 10) for m in (taught, outputs))
+    p, q = p / p.sum(-1, keepdims=True), q / q.sum(-1, keepdims=True)
+    apart = 100 * (p * np.log(p / q)).mean((-2, -1))
+    weight = (1 / (1 + np.exp(-np.float64(coding.logits(taught, CELLS))))).max(-1)
+    everywhere = np.ones((*weight.shape, 2), np.float32)
+    found = losses.lesson(outputs, taught, everywhere, CELLS, only)
+    expected = 0.5 * (apart * weight).sum() / weight.sum()
+    assert float(found) == pytest.approx(expected, rel=1e-4)
+
+    outputs, taught = maps(ANCHORS), maps(ANCHORS, seed=1)
+    apart = 1 - np.asarray(losses.ciou(decoded(outputs, ANCHORS), decoded(taught, ANCHORS)))
+    weight = (1 / (1 + np.exp(-np.float64(coding.logits(taught, ANCHORS))))).max(-1)
+    found = losses.lesson(outputs, taught, np.ones((*weight.shape, 2), np.float32), ANCHORS, only)
+    assert float(found) == pytest.approx(2 * (apart * weight).sum() / weight.sum(), rel=1e-4)
 
 
 def test_a_perfect_net_costs_little_and_a_wrong_class_much():

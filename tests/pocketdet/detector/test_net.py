@@ -98,7 +98,7 @@ def test_load_builds_the_net_of_the_design_with_the_trained_weights(tmp_path):
     spec = spec_of()
     spec.save(tmp_path / "net.json")
     trained = net.build(spec)
-    weights.save(trained, tmp_path / "weights.safetensors", spec.classes)
+    weights.save(trained, tmp_path / "weights.safetensors", spec)
     loaded = net.load(tmp_path, tmp_path, batch=1)
     assert loaded.input.shape[0] == 1
     picture = np.random.default_rng(0).uniform(0, 255, (1, 64, 96, 3)).astype(np.float32)

@@ -150,7 +150,7 @@ def test_the_rows_of_classes_that_stay_are_reused(tmp_path, head):
     model = net.build(earlier)
     for variable in model.weights:
         variable.assign(np.random.default_rng(0).normal(size=variable.shape))
-    weights.save(model, path, earlier.classes)
+    weights.save(model, path, earlier)
     later = spec(path.name, "horse", "dog", "cat")
     fresh, filled = net.build(later), net.build(later)
     filled.set_weights(fresh.get_weights())
@@ -167,7 +167,7 @@ def test_the_rows_of_classes_that_stay_are_reused(tmp_path, head):
 def test_a_file_of_an_earlier_net_fills_what_fits_and_must_hold_the_whole_backbone(tmp_path):
     earlier = net.build(spec_of("mobilenet_v2", 0.35, "none"))
     path = tmp_path / "earlier.safetensors"
-    weights.save(earlier, path, ("a",))
+    weights.save(earlier, path, spec_of("mobilenet_v2", 0.35, "none"))
     spec = spec_of("mobilenet_v2", 0.35, path.name, channels=16)  # another neck, the same backbone
     model = net.build(spec)
     filled = pretrained.initialise(model, spec, tmp_path)

@@ -58,6 +58,8 @@ def test_plain_picture_is_the_preprocessing_and_boxes_are_stretched(tmp_path: Pa
     )
     assert objects.labels.tolist() == [0, ANY_CLASS, 1]
     assert objects.ignore.tolist() == [False, True, True]
+    assert shard.objects[1] == 0  # ignored ones do not count
+    assert 3 <= shard.objects[0] <= 9  # in copies some have left the picture
     assert len(shard.picture(0, 0)[1]) == 0
 
 

@@ -9,7 +9,7 @@ from stage_results import make
 
 from pocketdet.config import Budget
 from pocketdet.errors import PocketdetError
-from pocketdet.report import card, facts, page, verdict
+from pocketdet.report import card, facts, page, tables, verdict
 
 BUDGET = Budget(model_mb=4.0, mmac=300, peak_mb=2.0, latency_ms=100)
 
@@ -56,6 +56,25 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.texts.append(data.strip())
+
+
+def test_the_epochs_that_matter_are_listed(results) -> None:
+    training = tables.training(read(results))
+    rows = [("1", "last frozen", "–"), ("2", "kept", "0.500"), ("3", "last unfrozen", "0.250")]
+    assert [(row[0], row[1], row[-1]) for row in training.rows] == rows
+
+
+def test_page_and_card_name_the_teacher(results, tmp_path) -> None:
+    root = shutil.copytree(results, tmp_path / "results")
+    summary = root / "reports/train/summary.json"
+    changes = {"teacher": "big.safetensors", "teacher_sha256": "12" * 32}
+    for taught in ({}, changes):
+        summary.write_text(json.dumps(json.loads(summary.read_text()) | taught))
+        found = read(root)
+        judged = verdict.judge(found, BUDGET, 0.5)
+        for text in (render(root), card.model_card("a", found, judged)):
+            named = f"another net, big.safetensors (sha256 {'12' * 32})"
+            assert (named in text) is bool(taught)
 
 
 def test_page_is_whole_and_needs_nothing_from_outside(results) -> None:

@@ -73,6 +73,18 @@ def test_later_the_first_stages_and_all_fixed_statistics_stay(trained):
     assert any(path.startswith("neck") and path.endswith("moving_mean") for path in changed)
 
 
+def test_a_teacher_is_followed_and_stays_as_it_is(trained):
+    keras.utils.set_random_seed(1)
+    model, teacher = net.build(SPEC), trained[0].model
+    before = teacher.get_weights()
+    schedule = Schedule(settings(epochs=2, learning_rate=0.01), 40)
+    learner = Learner(model, SPEC, schedule, teacher=teacher)
+    lessons = [learner.learn(step, batch())[0].lesson for step in range(40)]
+    assert all(map(np.array_equal, teacher.get_weights(), before))
+    assert 0 < np.mean(lessons[-5:]) < 0.7 * lessons[0]
+    assert learner.validate(batch())[0].lesson == 0
+
+
 def test_four_pictures_are_soon_learnt(trained):
     _, _, losses = trained
     assert np.isfinite(losses).all()

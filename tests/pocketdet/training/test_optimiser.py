@@ -53,3 +53,19 @@ def test_the_average_and_its_swap():
     average.swap_out()
     for v, before in zip(watched, start, strict=True):
         np.testing.assert_allclose(v.numpy(), before + 1, atol=1e-6)
+
+
+def test_what_was_kept_comes_back_into_net_and_average():
+    watched = variables()
+    start = [v.numpy() for v in watched]
+    average = Average(watched)
+    average.keep()
+    for v in watched:
+        v.assign(v + 1)
+    average.update(0.5)
+    average.restore()
+    for v, before in zip(watched, start, strict=True):
+        np.testing.assert_array_equal(v.numpy(), before)
+    average.swap_in()
+    for v, before in zip(watched, start, strict=True):
+        np.testing.assert_array_equal(v.numpy(), before)
