@@ -178,7 +178,7 @@ class Batches:
         rgb, objects = self._variant(image, rng)
         size = self._size_wh
         view = draw_jitter(recipe, size, rng)
-        fill = draw_fill(mean_colour(rgb), rng)
+        fill = draw_fill(rgb, rng)
         moved = objects.seen(view, size, size, recipe.min_visible)
         return render_fast(rgb, view, size, fill), moved
 

@@ -1,3 +1,4 @@
+import io
 import json
 from pathlib import Path
 
@@ -159,3 +160,15 @@ def test_what_cannot_be_trained_on_is_an_error(
 def test_an_empty_subset_is_an_error(tmp_path: Path, raw: Path):
     with pytest.raises(DatasetError, match="train: no photos"):
         write(tmp_path / "train", raw, data())
+
+
+def test_a_picture_is_what_pillow_decodes_and_a_damaged_one_is_named(tmp_path: Path, raw: Path):
+    shard = write(tmp_path / "train", raw, data(0, 1))
+    file = tmp_path / "train/pictures-000.bin"
+    content, where = file.read_bytes(), shard._index["where"]
+    for number, (_, start, size) in enumerate(where.tolist()):
+        with PIL.open(io.BytesIO(content[start : start + size])) as picture:
+            assert (np.asarray(picture) == shard.picture(*divmod(number, 3))[0]).all()
+    file.write_bytes(content[: where[3, 1]] + bytes(where[3:, 2].sum()))
+    with pytest.raises(DatasetError, match=r"src/1\.png: damaged .*; run augment again"):
+        Shards.open(tmp_path / "train").picture(1, 0)
