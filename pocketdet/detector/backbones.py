@@ -6,10 +6,13 @@ et al. 2018, section 3.3) without squeeze-and-excite and with ReLU6 or ReLU, who
 mobile runtime has. The layers that only serve ImageNet's classes are left out.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Activation = Literal["relu6", "relu"]
+
+WHOLE = "none"  # instead of a block's name: nothing is cut off
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,30 @@ class Backbone:
     package: str
     distribution: str
     origin: str
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Names of all blocks in order: the n-th of them is the n-th of the original net."""
+        numbered = enumerate(self.stages)
+        return tuple(f"backbone_{s}_{b}" for s, stage in numbered for b in range(stage.blocks))
+
+    @property
+    def stride(self) -> int:
+        """Input pixels per cell of the last map."""
+        return 2 * math.prod(stage.stride for stage in self.stages)
+
+    def until(self, block: str) -> "Backbone":
+        """The row without what follows a block, one of `blocks`, or all of it for `WHOLE`."""
+        if block == WHOLE:
+            return self
+        s, b = map(int, block.split("_")[1:])
+        last = replace(self.stages[s], blocks=b + 1)
+        return replace(self, stages=(*self.stages[:s], last))
+
+
+def label(name: str, width: float, last: str) -> str:
+    """A row, its width and where it is cut, for people."""
+    return f"{name}{'' if last == WHOLE else f' cut after {last}'}, width {width:g}"
 
 
 def _lite(number: int, blocks: tuple[int, ...], channels: tuple[int, ...]) -> Backbone:

@@ -49,11 +49,6 @@ def features(
     return {stride: maps[stride] for stride in strides}
 
 
-def block_names(stages: Sequence[Stage]) -> list[str]:
-    """Names of all blocks in order: the n-th of them is the n-th of the original net."""
-    return [f"backbone_{s}_{b}" for s, stage in enumerate(stages) for b in range(stage.blocks)]
-
-
 def stage_of(layer_or_weight: str) -> int | None:
     """Backbone stage of a layer or weight path: -1 for the stem, None outside the backbone."""
     match = _LAYER.match(layer_or_weight)

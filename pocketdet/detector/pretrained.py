@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from pocketdet.detector import torch_pickle, weights
 from pocketdet.detector.backbones import BACKBONES, Backbone
-from pocketdet.detector.inverted_residual import block_names, stage_of
+from pocketdet.detector.inverted_residual import stage_of
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import WeightsError
 
@@ -122,7 +122,7 @@ def from_keras(theirs: "keras.Model", names: Mapping[str, str]) -> dict[str, npt
 def torch_names(backbone: Backbone) -> dict[str, str]:
     """Layer of ours -> prefix of its weights in the state dicts of EfficientNet-PyTorch."""
     names = {"backbone_stem": "_conv_stem", "backbone_stem_bn": "_bn0"}
-    for i, block in enumerate(block_names(backbone.stages)):
+    for i, block in enumerate(backbone.blocks):
         for part, norm in (("expand", "_bn0"), ("depthwise", "_bn1"), ("project", "_bn2")):
             names[f"{block}_{part}"] = f"_blocks.{i}._{part}_conv"
             names[f"{block}_{part}_bn"] = f"_blocks.{i}.{norm}"
@@ -133,7 +133,7 @@ def keras_names(backbone: Backbone) -> dict[str, str]:
     """Layer of ours -> layer of the `keras.applications` net."""
     stem, stem_norm, numbered, norm = _KERAS[backbone.naming]
     names = {"backbone_stem": stem, "backbone_stem_bn": stem_norm}
-    for i, block in enumerate(block_names(backbone.stages)):
+    for i, block in enumerate(backbone.blocks):
         theirs = numbered.format(i) if i else "expanded_conv"
         for part in ("expand", "depthwise", "project"):
             names[f"{block}_{part}"] = f"{theirs}_{part}"

