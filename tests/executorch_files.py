@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 from torch import nn
 
@@ -54,6 +55,27 @@ keras_runtime = KerasRuntime(model, spec)
 vectors = golden.record(pictures[0], keras_runtime, runtimes, contract)
 facts["golden"] = {c.variant: c.state for c in golden.check(vectors, contract, runtimes)}
 facts["boxes"] = len(loads(vectors[f"{golden.FOLDER}/golden.json"])["detections"]["net"])
+
+# A backbone with ReLU, whose values go far beyond ReLU6's.
+relu_spec = replace(spec, backbone="mobilenet_v3_small_minimalistic", width=1.0)
+keras.utils.set_random_seed(0)
+relu_net = net.build(relu_spec, batch=1)
+for layer in relu_net.layers:
+    if layer.name.endswith("_bn"):
+        layer.momentum = 0.0
+        layer.gamma.assign(2 * layer.gamma)
+        layer.beta.assign(layer.beta + 3)
+relu_net(pictures[0][None].astype(np.float32), training=True)
+wanted, facts["relu"] = KerasRuntime(relu_net, relu_spec).raw(pictures[0]), {}
+for precision in executorch.PRECISIONS.values():
+    path = out / f"relu_{precision}.pte"
+    executorch.write(path, relu_net, relu_spec, precision, pictures)
+    runtime = open_runtime(path, relu_spec)
+    off = [
+        np.abs(value - wanted[n]).mean() / wanted[n].std()
+        for n, value in runtime.raw(pictures[0]).items()
+    ]
+    facts["relu"][precision] = [runtime.partitions, float(max(off))]
 
 
 def refusal(call) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from pocketdet.config.kinds import Count, Name, Natural, Positive, Section, Share, expression
-from pocketdet.detector.backbones import BACKBONES
+from pocketdet.detector.backbones import BACKBONES, WHOLE
 from pocketdet.detector.spec import Head
 from pocketdet.preprocess import Interpolation, Resize
 
@@ -28,15 +28,20 @@ def _known_backbone(name: str) -> str:
     return name
 
 
-def _trained_width(one: tuple[str, float]) -> tuple[str, float]:
-    backbone, width = one
-    widths = BACKBONES[backbone].widths
-    if width not in widths:
-        raise ValueError(f"width: {backbone} comes in {widths}, found {width}")
+def _known_variant(one: tuple[str, float, str]) -> tuple[str, float, str]:
+    name, width, last = one
+    backbone = BACKBONES[name]
+    if width not in backbone.widths:
+        raise ValueError(f"width: {name} comes in {backbone.widths}, found {width}")
+    if last not in (WHOLE, *backbone.blocks):
+        blocks = ", ".join(backbone.blocks)
+        raise ValueError(f"truncate_after: {last!r} is neither {WHOLE} nor one of {blocks}")
     return one
 
 
 BackboneName = Annotated[str, AfterValidator(_known_backbone)]
+# A row, its channel multiplier and truncate_after.
+Variant = Annotated[tuple[BackboneName, Positive, str], AfterValidator(_known_variant)]
 Side = Annotated[int, Field(ge=32, le=4096, multiple_of=32, strict=True)]
 
 
@@ -44,7 +49,7 @@ class Candidates(Section):
     """Costed beside the net: its input and each of these with its backbone and each of these."""
 
     inputs_wh: tuple[tuple[Side, Side], ...]
-    backbones: tuple[Annotated[tuple[BackboneName, Positive], AfterValidator(_trained_width)], ...]
+    backbones: tuple[Variant, ...]
 
 
 class Design(Section):
@@ -56,6 +61,7 @@ class Design(Section):
     interpolation: Interpolation
     backbone: BackboneName
     width: Positive
+    truncate_after: str
     weights: Annotated[str, Field(pattern=r"^(imagenet|none|[^/\\]+\.safetensors)$")]
     neck_channels: Annotated[int, Field(ge=8, le=512, strict=True)]
     head: Head
@@ -69,7 +75,14 @@ class Design(Section):
     def _fits_strides(self) -> Self:
         if list(self.strides) != sorted(set(self.strides)):
             raise ValueError(f"strides: {list(self.strides)} must rise, each once")
-        _trained_width((self.backbone, self.width))
+        own = _known_variant((self.backbone, self.width, self.truncate_after))
+        for name, _, last in (own, *self.candidates.backbones):
+            reached = BACKBONES[name].until(last).stride
+            if self.strides[-1] > reached:
+                raise ValueError(
+                    f"strides: {self.strides[-1]} is not there: {name} cut after {last} ends at "
+                    f"{reached}; leave larger strides out, or cut later (truncate_after)"
+                )
         return self
 
 

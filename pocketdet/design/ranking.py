@@ -14,6 +14,7 @@ from pocketdet.design import budget, costs, latency, ops
 from pocketdet.design.costs import LayerCost
 from pocketdet.design.specify import sizes_at_input, specify
 from pocketdet.detector import net
+from pocketdet.detector.backbones import label
 from pocketdet.detector.spec import NetSpec
 from pocketdet.devices.cards import Card
 from pocketdet.preprocess import Preprocessing
@@ -56,7 +57,8 @@ class Candidate:
     def text(self) -> str:
         """Which net, in a few words."""
         w, h = self.net.input_wh
-        return f"{self.net.backbone}, width {self.net.width:g}, at {w} x {h} px"
+        backbone = label(self.net.backbone, self.net.width, self.net.truncate_after)
+        return f"{backbone}, at {w} x {h} px"
 
 
 def nets(design: Design, training: Dataset, seed: int) -> list[NetSpec]:
@@ -71,12 +73,17 @@ def nets(design: Design, training: Dataset, seed: int) -> list[NetSpec]:
         DatasetError: The subset has no object that counts.
     """
     beside = design.candidates
-    backbones = dict.fromkeys([(design.backbone, design.width), *beside.backbones])
+    own = (design.backbone, design.width, design.truncate_after)
+    backbones = dict.fromkeys([own, *beside.backbones])
     specs = [
         specify(design.model_copy(update={"input_wh": input_wh}), training, seed)
         for input_wh in dict.fromkeys([design.input_wh, *beside.inputs_wh])
     ]
-    return [replace(spec, backbone=name, width=w) for spec in specs for name, w in backbones]
+    return [
+        replace(spec, backbone=name, width=width, truncate_after=last)
+        for spec in specs
+        for name, width, last in backbones
+    ]
 
 
 def count(specs: Iterable[NetSpec]) -> dict[NetSpec, list[LayerCost]]:
@@ -130,8 +137,9 @@ def _resolved(training: Dataset, rule: Preprocessing, cell_px: int) -> float:
 def table(ranked: Sequence[Candidate]) -> list[list[Any]]:
     """Names of columns, then a row a candidate; under a delegate's name its number of pieces."""
     rows: list[list[Any]] = [
-        ["rank", "configured", "backbone", "width", "input", "over", "objects_resolved", "mmac"]
-        + ["model_mb", "peak_mb", "latency_ms", "low_ms", "high_ms", "basis"]
+        ["rank", "configured", "backbone", "width", "truncate_after", "input", "over"]
+        + ["objects_resolved", "mmac", "model_mb", "peak_mb"]
+        + ["latency_ms", "low_ms", "high_ms", "basis"]
         + [gate.delegate for gate in ranked[0].gates]
         + ["outside"]
     ]
@@ -140,7 +148,7 @@ def table(ranked: Sequence[Candidate]) -> list[list[Any]]:
         times = (one.latency.ms, one.latency.low_ms, one.latency.high_ms)
         rows.append(
             [rank, "yes" if one.configured else "", one.net.backbone, one.net.width]
-            + ["x".join(map(str, one.net.input_wh)), " ".join(one.over)]
+            + [one.net.truncate_after, "x".join(map(str, one.net.input_wh)), " ".join(one.over)]
             + [f"{number:.4g}" for number in numbers + times]
             + [one.latency.basis]
             + [gate.partitions for gate in one.gates]

@@ -42,6 +42,7 @@ def specify(design: Design, training: Dataset, seed: int) -> NetSpec:
         classes=training.classes,
         levels=levels,
         head=design.head,
+        truncate_after=design.truncate_after,
     )
 
 

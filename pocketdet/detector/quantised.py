@@ -38,14 +38,14 @@ class FakeQuantise(keras.layers.Layer):  # type: ignore[misc]
 def activations(model: keras.Model) -> dict[str, Any]:
     """Tensors that int8 stores, by layer or output; what fuses into one operation is one tensor."""
     layers = keras.layers
-    names = {layer.name for layer in model.layers}
+    activated = {x.name.rpartition("_")[0] for x in model.layers if isinstance(x, layers.ReLU)}
     stored = {
         layer.name: layer.output
         for layer in model.layers
         if isinstance(layer, layers.ReLU | layers.Add)
         or (
             isinstance(layer, layers.BatchNormalization)
-            and layer.name.removesuffix("_bn") + "_relu6" not in names
+            and layer.name.removesuffix("_bn") not in activated
         )
     }
     outputs: dict[str, Any] = model.output

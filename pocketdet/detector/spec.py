@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from pocketdet.detector.backbones import WHOLE
+
 Head = Literal["ssdlite", "anchor_free"]
 
 BINS = 16  # of a distance's distribution: 0 to 15 cells, as in GFL (Li et al. 2020, section 4.1)
@@ -45,6 +47,7 @@ class NetSpec:
     classes: tuple[str, ...]
     levels: tuple[Level, ...]
     head: Head = "ssdlite"  # the only one of the first bundles, which do not name it
+    truncate_after: str = WHOLE  # the backbone's last block; the first bundles name none either
 
     @property
     def anchor_free(self) -> bool:

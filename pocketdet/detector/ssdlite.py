@@ -32,7 +32,7 @@ def predict(maps: dict[int, Any], spec: NetSpec) -> dict[str, Any]:
                 x = separable(x, f"head_{name}_{i}", spec.neck_channels)
             # Signed features: after a ReLU6 the first steps, which silence the background, turn
             # every weight negative, and no score can rise above its bias again.
-            x = depthwise(x, f"head_{name}_last", activate=False)
+            x = depthwise(x, f"head_{name}_last", activation=None)
             bias = -math.log(1 / PRIOR - 1) if kind == "scores" else 0.0
             outputs[name] = keras.layers.Conv2D(
                 len(level.anchors_wh) * values,

@@ -65,7 +65,7 @@ def quantise(net: torch.nn.Module, pictures: Sequence[npt.NDArray[np.uint8]]) ->
 
 
 class XnnpackInt8(Quantizer):  # type: ignore[misc]
-    """Marks convolutions, with the padding before and the ReLU6 behind them, and sums."""
+    """Marks convolutions, with the padding before and the activation behind them, and sums."""
 
     def annotate(self, model: GraphModule) -> GraphModule:
         """Mark them, see the base class."""
@@ -88,7 +88,7 @@ def _convolution(node: Node) -> None:
     else:
         inputs[picture] = ACTIVATIONS
     (reader, *others) = node.users
-    if reader.target == ATEN.hardtanh.default and not others:
+    if reader.target in (ATEN.hardtanh.default, ATEN.relu.default) and not others:
         _mark(node, inputs, None)
         _mark(reader, {}, ACTIVATIONS)
     else:

@@ -166,6 +166,6 @@ MODULES: Mapping[str, Callable[[Step, tuple[int, ...]], nn.Module]] = {
     "DepthwiseConv2D": _convolution,
     "Enlarge": lambda step, _: nn.Upsample(step.shape[:2], mode="bilinear"),
     "FixedBatchNormalization": _normalisation,
-    "ReLU": lambda step, _: nn.ReLU6(),
+    "ReLU": lambda step, _: nn.ReLU6() if step.layer.max_value == 6 else nn.ReLU(),
     "Rescaling": lambda step, _: Scaled(step.layer.scale, step.layer.offset),
 }

@@ -1,5 +1,6 @@
 """A picture of what a net costs, operation by operation."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def draw(rows: Sequence[LayerCost], layers_ms: Sequence[float], device: str, pat
     )
     figure = Figure(figsize=(11, 9), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    colours = [PARTS.get(part(row), OTHER) for row in rows]
+    colours = [PARTS.get(_part(row.name), OTHER) for row in rows]
     for axes, (title, values) in zip(
         figure.subplots(len(panels), sharex=True), panels, strict=True
     ):
@@ -56,7 +57,12 @@ def draw(rows: Sequence[LayerCost], layers_ms: Sequence[float], device: str, pat
     figure.savefig(path, metadata={"Software": None})
 
 
-def part(row: LayerCost) -> str:
-    """The part of the net that an operation belongs to, by its name."""
-    name = row.name.split("_")[0]
+def block(operation: str) -> str:
+    """The block of the backbone, or else the part of the net, that an operation belongs to."""
+    found = re.match(r"backbone_(stem|\d+_\d+)", operation)
+    return found[0] if found else _part(operation)
+
+
+def _part(operation: str) -> str:
+    name = operation.split("_")[0]
     return "head" if name in ("scores", "boxes") else name

@@ -107,6 +107,7 @@ def render(name: str, facts: Facts, verdict: Verdict, reports: Path) -> str:
         rationale=tables.design_rationale(facts),
         candidates=tables.candidates(facts),
         order=(facts.design or {}).get("ranking", {}).get("order", ""),
+        blocks=tables.blocks(facts),
         costs=tables.costs(facts),
         costs_picture=costs_picture,
         identity=(facts.training or {}).get("weights_sha256", ""),

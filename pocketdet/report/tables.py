@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pocketdet.dataset import ALL, SUBSETS
+from pocketdet.detector.backbones import WHOLE, label
+from pocketdet.report.costs import block
 from pocketdet.report.facts import Facts
 
 ABSENT = "–"
@@ -248,7 +250,8 @@ def design(facts: Facts) -> Table | None:
     rows = [
         (
             "Backbone",
-            f"{net['backbone']}, width {net['width']:g}, weights {net['weights']}",
+            label(net["backbone"], net["width"], net.get("truncate_after", WHOLE))
+            + f", weights {net['weights']}",
             "",
             "",
         ),
@@ -312,7 +315,7 @@ def candidates(facts: Facts) -> Table | None:
         (
             row["rank"],
             "this net" if row["configured"] else "",
-            f"{row['backbone']}, width {float(row['width']):g}",
+            label(row["backbone"], float(row["width"]), row["truncate_after"]),
             row["input"].replace("x", " x "),
             ", ".join(BUDGET_NAMES[name].lower() for name in row["over"].split()),
             f"{number(row['latency_ms'])} ({number(row['low_ms'])} to {number(row['high_ms'])}), "
@@ -324,6 +327,32 @@ def candidates(facts: Facts) -> Table | None:
         for row in facts.candidates or ()
     ]
     return Table(header, rows, range(6, 10))
+
+
+def blocks(facts: Facts) -> Table | None:
+    """What each block of the backbone costs, each a place to cut it, then neck and head."""
+    if not facts.costs:
+        return None
+    sums: dict[str, list[float]] = {}
+    outputs: dict[str, str] = {}
+    for row in facts.costs:
+        name = block(row["name"])
+        numbers = (float(row["macs"]), float(row["weights"]), float(row["estimated_ms"]))
+        sums[name] = [a + b for a, b in zip(sums.get(name, (0, 0, 0)), numbers, strict=True)]
+        outputs[name] = row["output_shape"].replace("x", " x ") if "backbone" in name else ""
+    macs, weights, ms = map(sum, zip(*sums.values(), strict=True))
+    rows = [
+        (
+            name,
+            outputs[name],
+            *(f"{one[0] / 1e6:.1f}", f"{one[0] / macs:.1%}"),
+            *(f"{one[1] / 1e3:.1f}", f"{one[1] / weights:.1%}"),
+            *(f"{one[2]:.2f}", f"{one[2] / ms:.1%}"),
+        )
+        for name, one in sums.items()
+    ]
+    header = ("Part", "Output", "MMAC", "", "Weights, kB", "", "Estimated ms", "")
+    return table(header, rows, 2)
 
 
 def costs(facts: Facts) -> Table | None:

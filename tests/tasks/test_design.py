@@ -151,7 +151,7 @@ def test_candidates_are_ranked_and_leave_the_net_as_it_is(
         with (project / "reports/design/candidates.csv").open() as file:
             return [row["width"] for row in csv.DictReader(file)]
 
-    beside = {"inputs_wh": [], "backbones": [["mobilenet_v2", 0.5]]}
+    beside = {"inputs_wh": [], "backbones": [["mobilenet_v2", 0.5, "none"]]}
     change(device="redmi_note_7", candidates=beside)
     assert widths() == ["0.5", "0.35"]
     assert "number 2 of 2 candidates: mobilenet_v2, width 0.35" in capsys.readouterr().out

@@ -13,7 +13,7 @@ from pocketdet.devices import cards
 from pocketdet.devices.measured import Measurement, Times
 
 PARAMS = Path(__file__).resolve().parents[3] / "params.yaml"
-BESIDE = {"inputs_wh": [[64, 64], [192, 128]], "backbones": [["mobilenet_v2", 0.5]]}
+BESIDE = {"inputs_wh": [[64, 64], [192, 128]], "backbones": [["mobilenet_v2", 0.5, "none"]]}
 CHANGED = {
     "input_wh": [96, 64], "backbone": "mobilenet_v2", "width": 0.35, "candidates": BESIDE,
     "device": "redmi_note_7",
@@ -50,7 +50,7 @@ def test_every_input_with_every_backbone_and_the_configured_net_first():
     alone = DESIGN.model_copy(update={"candidates": none})
     assert ranking.nets(alone, TRAINING, 0) == NETS[:1]
     named = none.model_copy(
-        update={"inputs_wh": ((96, 64),), "backbones": (("mobilenet_v2", 0.5),)}
+        update={"inputs_wh": ((96, 64),), "backbones": (("mobilenet_v2", 0.5, "none"),)}
     )
     twice = DESIGN.model_copy(update={"candidates": named})
     assert ranking.nets(twice, TRAINING, 0) == NETS[:2], "the configured input once"
@@ -98,11 +98,24 @@ def test_table_says_what_delegates_leave_out():
     counted = {mine: [*rows(1), *rows(0, "UpSampling2D"), *rows(1)], other: rows(100 * LIMIT)}
     header, first, second = ranking.table(ranking.rank(counted, TRAINING, DESIGN, CARD, ()))
     best, last = (dict(zip(header, row, strict=True)) for row in (first, second))
-    assert [best[key] for key in header[:6]] == [1, "yes", "mobilenet_v2", 0.35, "96x64", ""]
+    assert list(best.values())[:7] == [1, "yes", "mobilenet_v2", 0.35, "none", "96x64", ""]
     assert (best["XNNPACK"], best["NNAPI int8"]) == (2, 1)
     assert "upsample bilinearly" in best["outside"]
     assert (last["rank"], last["configured"], last["outside"]) == (2, "", "")
     assert last["over"] == "mmac latency_ms"
+
+
+def test_a_cut_backbone_is_a_candidate_and_costs_less():
+    cut = DESIGN.candidates.model_copy(
+        update={"inputs_wh": (), "backbones": (("mobilenet_v2", 0.35, "backbone_5_0"),)}
+    )
+    whole, short = ranking.nets(DESIGN.model_copy(update={"candidates": cut}), TRAINING, 0)
+    counted = ranking.count([whole, short])
+    left_out = {row.name for row in counted[whole]} - {row.name for row in counted[short]}
+    assert {"_".join(name.split("_")[:3]) for name in left_out} == {"backbone_5_1", "backbone_5_2"}
+    ranked = ranking.rank(counted, TRAINING, DESIGN, CARD, ())
+    assert ranked[0].totals.mmac > ranked[1].totals.mmac
+    assert ranked[1].text == "mobilenet_v2 cut after backbone_5_0, width 0.35, at 96 x 64 px"
 
 
 def test_a_net_without_values_counts_as_one_with(tiny_spec):

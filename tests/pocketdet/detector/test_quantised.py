@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -35,6 +37,13 @@ def test_the_tensors_are_those_that_a_fused_operation_gives(model):
     assert "backbone_stem_relu6" in names
     assert "backbone_stem_bn" not in names  # fuses with that
     assert "neck_enlarge_8" not in names  # keeps the scale of its input
+
+
+def test_relu_fuses_as_relu6_does():
+    spec = replace(SPEC, backbone="mobilenet_v3_small_minimalistic", width=1.0)
+    names = set(quantised.activations(net.build(spec)))
+    assert {"backbone_stem_relu", "backbone_1_0_project_bn"} < names
+    assert "backbone_stem_bn" not in names
 
 
 def test_ranges_span_all_batches_and_hold_zero():

@@ -71,6 +71,13 @@ def test_a_file_is_one_delegate_and_the_same_bytes_again(facts: dict[str, Any], 
     assert found["outputs"][:2] == ["scores_8", "scores_16"]
 
 
+def test_a_backbone_with_relu_is_one_delegate_too(facts: dict[str, Any]) -> None:
+    for precision, tolerance in (("fp32", 1e-4), ("int8", 0.3)):
+        partitions, difference = facts["relu"][precision]
+        assert partitions == 1
+        assert difference < tolerance
+
+
 def test_golden_vectors_run(facts: dict[str, Any]) -> None:
     assert facts["golden"] == dict.fromkeys(["net", *NAMES], "ok")
     assert facts["boxes"] > 0

@@ -7,9 +7,9 @@ import pytest
 
 from pocketdet.detector.spec import NetSpec
 from pocketdet.errors import ExportError
-from pocketdet.exporting import delegates, flatbuffer, litert
+from pocketdet.exporting import delegates, flatbuffer, litert, quantise
 from pocketdet.exporting.contract import Contract
-from pocketdet.exporting.served import Trained
+from pocketdet.exporting.served import Trained, serve, without_normalisation
 from pocketdet.exporting.variants import RECIPES
 from pocketdet.preprocess import Preprocessing
 from pocketdet.quiet import quiet
@@ -131,6 +131,44 @@ def test_int8_of_a_net_that_was_trained_rounded_is_that_net(
             np.testing.assert_allclose(found[name] / step, np.round(found[name] / step), atol=1e-3)
             difference = np.abs(found[name] - value) / step
             assert difference.mean() < 1, "sums in other orders, and a net that amplifies them"
+
+
+def test_a_backbone_with_relu_equals_its_files(
+    tiny_spec: NetSpec, tiny_pictures: Pictures, tmp_path: Path
+) -> None:
+    # ReLU6 is everywhere else; this one's int8 ranges have no upper end of their own.
+    spec = replace(tiny_spec, backbone="mobilenet_v3_small_minimalistic", width=1.0)
+    pictures = np.stack(tiny_pictures).astype(np.float32)
+    with quiet():
+        import keras
+
+        from pocketdet.detector import net
+
+        keras.utils.set_random_seed(0)
+        fresh, model = net.build(spec), net.build(spec, batch=1)
+        for layer in fresh.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = 0.0
+                layer.gamma.assign(2 * layer.gamma)
+                layer.beta.assign(layer.beta + 3)
+        fresh(pictures, training=True)  # the statistics are those of the pictures
+        model.set_weights(fresh.get_weights())
+        stem = keras.Model(model.input, model.get_layer("backbone_stem_relu").output)
+        assert np.max(stem(pictures[:1])) > 6.5
+        core = litert.convert(serve(without_normalisation(model)), "fp32")
+        int8 = quantise.quantise(core, RULE, tiny_pictures[:-3])
+    path = tmp_path / "net.tflite"
+    for content, tolerance in ((core, 1e-5), (int8, 0.08)):
+        path.write_bytes(content)
+        file = LiteRTRuntime(path, spec)
+        assert file.partitions == 1
+        for picture in tiny_pictures[-3:]:
+            normalised = (picture - RULE.mean) / RULE.scale
+            found = file.raw(normalised if content is core else picture)
+            for name, value in model(picture[None].astype(np.float32)).items():
+                assert np.std(value) > 0.05
+                difference = np.abs(value - found[name])
+                assert difference.mean() < tolerance * np.std(value), name
 
 
 def test_what_xnnpack_takes_is_one_piece(tiny_converted: Path, tiny_spec: NetSpec) -> None:

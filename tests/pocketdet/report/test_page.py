@@ -141,6 +141,22 @@ def test_the_net_is_shown_among_the_candidates(results, tmp_path) -> None:
     assert "Among others" not in Page(render(root)).texts
 
 
+def test_each_block_of_the_backbone_is_shown_with_its_cost(results, tmp_path) -> None:
+    root = shutil.copytree(results, tmp_path / "some")
+    path = root / "reports/design/costs.csv"
+    header, _ = path.read_text().splitlines()
+    values = "Conv2D,1x1,1,2x3x8,{},1000,0,0,0,0.5"
+    names = {"backbone_stem": 0, "backbone_10_2_expand": 10**6, "backbone_10_2_project": 10**6,
+             "neck_lateral_8": 10**6, "scores_8": 10**6}  # fmt: skip
+    rows = (f"{name},{values.format(macs)}" for name, macs in names.items())
+    path.write_text("\n".join([header, *rows]))
+    texts = [text for text in Page(render(root)).texts if text]
+    start = texts.index("backbone_stem")
+    block = ["backbone_10_2", "2 x 3 x 8", "2.0", "50.0%", "2.0", "40.0%", "1.00", "40.0%"]
+    assert texts[start + 8 : start + 16] == block
+    assert (texts[start + 16], texts[start + 23]) == ("neck", "head")  # they have no output
+
+
 def test_same_results_give_the_same_bytes(results) -> None:
     assert render(results) == render(results)
 
