@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,12 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT / "../shared"
 RULER = "rulers/prototype_256x320_int8.tflite"
 ROUNDS, CALLS = 15, 10  # of the timing: the files take turns
+LATENCY = "of the ruler's ms"
 INT8 = "models/converted/int8.tflite"
 
 Spec = dict[str, Any]
+# Data and row -> number -> mean and spread over the seeds.
+Summaries = dict[tuple[str, str], dict[str, tuple[float, float]]]
 
 
 def clone(folder: Path, photos: Path, imports: list[Spec], changes: Spec) -> None:
@@ -162,12 +166,13 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, default=SHARED / "data", help="folder of data sets")
     parser.add_argument("--ruler", type=Path, default=SHARED / RULER)
     parser.add_argument("--work", type=Path, default=Path("detector-runs"), help="for the clones")
+    parser.add_argument("--picture", type=Path, help="PNG of test AP against latency to write")
     given = parser.parse_args()
     experiment = table["experiments"][given.experiment]
     if unknown := set(given.rows or ()) - experiment["rows"].keys():
         parser.error(f"--rows: {', '.join(unknown)} none of {', '.join(experiment['rows'])}")
     given.work.mkdir(parents=True, exist_ok=True)
-    summaries = {}
+    summaries: Summaries = {}
     for data in given.data or experiment["data"]:
         for row in given.rows or experiment["rows"]:
             folders = [trained(given, table, data, row, seed) for seed in given.seeds]
@@ -180,13 +185,15 @@ def main() -> None:
             }
             if experiment["until"] == "verify":
                 mine, ruler = medians_ms([folders[0] / INT8, given.ruler])
-                summaries[data, row]["of the ruler's ms"] = (mine / ruler, 0.0)
+                summaries[data, row][LATENCY] = (mine / ruler, 0.0)
     print_table(summaries)
+    if given.picture:
+        draw(summaries, experiment.get("peers", {}), given.picture)
 
 
-def print_table(summaries: dict[tuple[str, str], dict[str, tuple[float, float]]]) -> None:
+def print_table(summaries: Summaries) -> None:
     """Means, and in brackets the spread where there is one, as Markdown."""
-    shown = ("val AP", "test AP", "test AP50", "int8 loses", "MMAC", "int8 MB", "of the ruler's ms")
+    shown = ("val AP", "test AP", "test AP50", "int8 loses", "MMAC", "int8 MB", LATENCY)
     print("| data | row |", " | ".join(shown), "|")
     print("| --- | --- |", " | ".join("---" for _ in shown), "|")
     for (data, row), numbers in summaries.items():
@@ -197,6 +204,27 @@ def print_table(summaries: dict[tuple[str, str], dict[str, tuple[float, float]]]
                 "–" if mean != mean else f"{mean:.4g}" + (f" ({spread:.2g})" if spread else "")
             )
         print(f"| {data} | {row} |", " | ".join(cells), "|")
+
+
+def draw(summaries: Summaries, peers: Mapping[str, Spec], path: Path) -> None:
+    """Test AP against latency, a point a row, bars as long as the spread; peers hollow."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for (_, row), numbers in summaries.items():
+        (x, _), (y, spread) = numbers[LATENCY], numbers["test AP"]
+        axes.errorbar(x, y, spread / 2, fmt="o", color="tab:blue", capsize=3)
+        axes.annotate(row, (x, y), (6, 6), textcoords="offset points")
+    for name, peer in peers.items():
+        axes.plot(peer["latency"], peer["test AP"], "s", color="tab:grey", fillstyle="none")
+        axes.annotate(name, (peer["latency"], peer["test AP"]), (6, 6), textcoords="offset points")
+    axes.set_xlabel("latency, int8 LiteRT, one thread, relative to the ruler")
+    axes.set_ylabel("test AP, points")
+    axes.set_xlim(left=0)
+    axes.margins(0.15)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120, metadata={"Software": None})
 
 
 def show(row: dict[str, float]) -> str:
