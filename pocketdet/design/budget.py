@@ -39,7 +39,7 @@ def check(totals: Totals, latency: Latency, budget: Budget, card: Card) -> list[
     """Compare a net with every limit."""
     memory = totals.model_mb + totals.peak_mb
     return [
-        Line("model_mb", totals.model_mb, budget.model_mb, "MB", "int8 file, estimated to 1 %"),
+        Line("model_mb", totals.model_mb, budget.model_mb, "MB", "int8 file, estimated to 3 %"),
         Line("mmac", totals.mmac, budget.mmac, "million MACs", "counted"),
         Line("peak_mb", totals.peak_mb, budget.peak_mb, "MB", f"counted, at {totals.peak_layer}"),
         Line("latency_ms", latency.ms, budget.latency_ms, "ms", latency.text),

@@ -351,7 +351,7 @@ def blocks(facts: Facts) -> Table | None:
         )
         for name, one in sums.items()
     ]
-    header = ("Part", "Output", "MMAC", "", "Weights, kB", "", "Estimated ms", "")
+    header = ("Part", "Output", "MMAC", "Share", "Weights, kB", "Share", "Estimated ms", "Share")
     return table(header, rows, 2)
 
 

@@ -91,6 +91,9 @@ def test_agrees_with_the_converted_file(tmp_path: Path):
     levels = tuple(Level(stride, ((20.0, 30.0),)) for stride in (8, 16, 32))
     spec = NetSpec("mobilenet_v2", 0.35, "none", 16, 1, (96, 64), ("person",), levels)
     model = build(spec, batch=1)
+    rng = np.random.default_rng(0)
+    for variable in model.weights:  # of constants that are equal, a file holds one
+        variable.assign(rng.uniform(0.1, 1, variable.shape))
     rows = costs.count(model)
     path = tmp_path / "net.tflite"
     noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
@@ -118,4 +121,4 @@ def test_agrees_with_the_converted_file(tmp_path: Path):
     )
     totals = costs.total(rows)
     assert totals.peak_mb == pytest.approx(peak / 1e6)
-    assert totals.model_mb == pytest.approx(path.stat().st_size / 1e6, rel=0.06)
+    assert totals.model_mb == pytest.approx(path.stat().st_size / 1e6, rel=0.03)
