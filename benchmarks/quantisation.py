@@ -1,6 +1,6 @@
 """Training with rounding against calibration afterwards, on a net that int8 is bad for.
 
-    python benchmarks/quantisation.py [--spread 1.3] [--epochs 6] [--rate 0.0005]
+    python benchmarks/quantisation.py [--spread 1.3] [--epochs 12] [--rate 0.005]
 
 Takes the trained net of this folder (`make run` first) and makes it hard to quantise without
 changing what it computes: the channels before each prediction are multiplied by factors
@@ -30,7 +30,7 @@ from pocketdet.inputs.batches import Batches
 from pocketdet.preprocess import Preprocessing
 from pocketdet.runtimes.litert import LiteRTRuntime
 from pocketdet.training.learner import Learner
-from pocketdet.training.loop import MEASURED
+from pocketdet.training.loop import MEASURED, measure_ranges
 from pocketdet.training.schedule import Schedule, settings_for
 from pocketdet.training.watch import Outputs, Watch
 from tasks import params
@@ -95,8 +95,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--project", type=Path, default=Path(), help="folder of a finished run")
     parser.add_argument("--spread", type=float, default=1.3)
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--rate", type=float, default=0.0005)
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--rate", type=float, default=0.005)
     given = parser.parse_args()
     keras.utils.set_random_seed(0)
     tf.config.experimental.enable_op_determinism()
@@ -128,10 +128,15 @@ def main() -> None:
 
     schedule = Schedule(rounded_settings(settings, given.epochs, given.rate), train.steps)
     learner = Learner(model, spec, schedule)
-    learner.quantise(learner.measure(train.batch(0, i, mosaic=False) for i in range(MEASURED)))
-    for step in range(schedule.float_steps, schedule.steps):
-        learner.learn(step, train.batch(*divmod(step, train.steps), mosaic=False))
-    learner.average.swap_in()
+    measure_ranges(learner, train, 1)
+    for epoch in range(schedule.float_epochs, schedule.settings.epochs):
+        for i in range(train.steps):
+            step = epoch * train.steps + i
+            learner.learn(step, train.batch(epoch, i, mosaic=False))
+        learner.average.swap_in()
+        measure_ranges(learner, train, epoch)
+        if epoch + 1 < schedule.settings.epochs:
+            learner.average.swap_out()
     content = litert.quantise_trained(to_convert(learner.ranges).rounded)
     score("int8, trained rounded", spec, val, of_file(content, spec))
     score("float, trained rounded", spec, val, float_run)

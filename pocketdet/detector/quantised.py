@@ -1,8 +1,8 @@
 """The net as int8 will compute it: weights and activations rounded to 8 bits, still in float.
 
 For the last phase of training (Jacob et al. 2018, section 3): the net learns to live with what
-rounding does, and gradients pass the rounding as if it were not there. Ranges are measured once,
-before that phase; the converted file takes the very same.
+rounding does, and gradients pass the rounding as if it were not there. Ranges are measured before
+that phase and after each of its epochs; the converted file takes the last ones.
 
 Weights have a scale for each output channel, symmetric around 0, from their largest value. So the
 BatchNorm behind a convolution, which multiplies whole channels, may be folded into it or not: the
@@ -25,8 +25,8 @@ FILE = "ranges.json"  # beside the weights of a net that was trained so
 class FakeQuantise(keras.layers.Layer):  # type: ignore[misc]
     """Rounds to the 256 steps of a range that holds 0, which LiteRT's converter then takes over."""
 
-    def __init__(self, low: float, high: float, **kwargs: Any) -> None:
-        """Remember the range."""
+    def __init__(self, low: Any, high: Any, **kwargs: Any) -> None:
+        """Remember the range: two numbers, or variables where it moves."""
         super().__init__(**kwargs)
         self.low, self.high = low, high
 
@@ -83,7 +83,7 @@ def load(trained: Path) -> dict[str, tuple[float, float]]:
     return {name: (low, high) for name, (low, high) in named.items()}
 
 
-def rounded(model: keras.Model, ranges: Ranges) -> keras.Model:
+def rounded(model: keras.Model, ranges: Mapping[str, tuple[Any, Any]]) -> keras.Model:
     """The same layers and weights with rounded activations; the weights are as they are."""
 
     def fake(name: str, x: Any) -> Any:

@@ -62,7 +62,10 @@ class Learner:
         }
         self.average = Average([v for v in (*weights, *statistics) if any(factors[v.path])])
         self.ranges: quantised.Ranges = {}
+        self.kept_ranges: quantised.Ranges = {}
+        self._bounds: dict[str, tuple[Any, Any]] = {}
         self._rounded: Any = None
+        self._measure: Any = None
         self._steps: dict[Any, Any] = {}
         self._validate: Any = None
 
@@ -102,24 +105,38 @@ class Learner:
 
     def measure(self, batches: Iterable[Batch]) -> quantised.Ranges:
         """Ranges of the activations in these pictures, for `quantise`."""
-        import tensorflow as tf
-        from keras import Model, ops
-
-        model = Model(self.model.input, quantised.activations(self.model))
-        (images, *_) = self._signature()
-        run = tf.function(
-            lambda images: model(ops.cast(images, "float32"), training=False),
-            input_signature=[images],
-        )
+        if self._measure is None:
+            self._measure = self._compiled_measure()
         return quantised.extremes(
-            {name: x.numpy() for name, x in _call(run, batch.images).items()} for batch in batches
+            {name: x.numpy() for name, x in _call(self._measure, batch.images).items()}
+            for batch in batches
         )
 
     def quantise(self, ranges: quantised.Ranges) -> None:
-        """From here on learn and validate with the net rounded to 8 bits."""
+        """From here on learn and validate with the net rounded to 8 bits, by these ranges."""
+        from keras import Variable
+
         self.ranges = ranges
-        self._rounded = quantised.rounded(self.model, ranges)
-        self._validate = None
+        if self._rounded is None:
+            self._bounds = {
+                name: (Variable(low, trainable=False), Variable(high, trainable=False))
+                for name, (low, high) in ranges.items()
+            }
+            self._rounded = quantised.rounded(self.model, self._bounds)
+            self._validate = None
+        for name, bounds in self._bounds.items():
+            for bound, value in zip(bounds, ranges[name], strict=True):
+                bound.assign(value)
+
+    def keep(self) -> None:
+        """Remember average and ranges as they are now."""
+        self.average.keep()
+        self.kept_ranges = self.ranges
+
+    def restore(self) -> None:
+        """Put what was kept into net, average and ranges."""
+        self.average.restore()
+        self.ranges = self.kept_ranges
 
     def state(self) -> dict[str, Any]:
         """All that the next step depends on, by name; the variables themselves."""
@@ -187,6 +204,16 @@ class Learner:
             return self._loss(outputs, boxes, labels, ignore), outputs
 
         return tf.function(validate, jit_compile=False, input_signature=self._signature())
+
+    def _compiled_measure(self) -> Any:
+        import tensorflow as tf
+        from keras import Model, ops
+
+        model = Model(self.model.input, quantised.activations(self.model))
+        return tf.function(
+            lambda images: model(ops.cast(images, "float32"), training=False),
+            input_signature=self._signature()[:1],
+        )
 
     def _signature(self) -> list[Any]:
         """Any number of pictures and boxes, so that nothing is ever traced twice."""

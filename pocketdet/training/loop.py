@@ -69,8 +69,9 @@ def fit(
         TrainingError: The loss is no number any more, memory is short, or the checkpoint is broken.
     """
     settings = schedule.settings
-    notes = checkpoint.load(learner.state()) or {"history": [], "ranges": {}}
+    notes = checkpoint.load(learner.state()) or {"history": [], "ranges": {}, "kept_ranges": {}}
     history = [Epoch(**row) for row in notes["history"]]
+    learner.kept_ranges = notes["kept_ranges"]
     if notes["ranges"]:
         learner.quantise(notes["ranges"])
     for past in history:
@@ -78,20 +79,21 @@ def fit(
     while (epoch := following(history, schedule)) < settings.epochs:
         started = time.monotonic()
         if epoch == schedule.float_epochs:
-            learner.average.restore()
-            numbers = range(min(MEASURED, train.steps))
-            learner.quantise(learner.measure(train.batch(epoch, i, mosaic=False) for i in numbers))
+            learner.restore()
+            measure_ranges(learner, train, epoch)
         mosaic = epoch < settings.mosaic_until * settings.epochs
         rows, waited = _epoch(learner, schedule, train, epoch, mosaic, checkpoint, on_step)
         learnt = time.monotonic() - started
         learner.average.swap_in()
+        if epoch >= schedule.float_epochs:
+            measure_ranges(learner, train, epoch)
         due = measured(epoch + 1, schedule)
         losses = _validation(learner, val, watch if due else None)
         ap = watch.ap() if due else (None, None)
         record = _record(epoch, schedule, rows, losses, ap)
         history.append(record)
         if kept(history, schedule) is record:
-            learner.average.keep()
+            learner.keep()
         took = time.monotonic() - started
         yield (
             record,
@@ -103,9 +105,15 @@ def fit(
         )
         learner.average.swap_out()
         if (epoch + 1) % settings.checkpoint_every == 0:
-            notes = {"history": [asdict(h) for h in history], "ranges": learner.ranges}
-            checkpoint.save(learner.state(), notes)
-    learner.average.restore()
+            notes = {"ranges": learner.ranges, "kept_ranges": learner.kept_ranges}
+            checkpoint.save(learner.state(), notes | {"history": [asdict(h) for h in history]})
+    learner.restore()
+
+
+def measure_ranges(learner: Learner, train: Batches, epoch: int) -> None:
+    """Round by the ranges that the net has with its present weights."""
+    numbers = range(min(MEASURED, train.steps))
+    learner.quantise(learner.measure(train.batch(epoch, i, mosaic=False) for i in numbers))
 
 
 def _epoch(

@@ -136,7 +136,11 @@ class Schedule:
         return self.rate(step, (1.0,) * len(self.parts))
 
     def ema_decay(self, step: int) -> float:
-        """Of the averaged weights: short at first, so that the random start is soon forgotten."""
+        """Of the averaged weights: short at first, so that the random start is soon forgotten.
+
+        So it is again where rounding begins, for weights that suit float.
+        """
+        step -= self.float_steps if step >= self.float_steps else 0
         return min(self.settings.ema, (1 + step) / (10 + step))
 
     def _cosine(self, step: int) -> float:

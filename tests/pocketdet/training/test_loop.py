@@ -90,15 +90,15 @@ class Killed(BaseException):
 
 @pytest.fixture(scope="module")
 def undisturbed(folder, tmp_path_factory):
-    """The result, the history, the weights shown at each epoch and what rounding began with."""
+    """Result, history, weights and ranges shown at each epoch, and what rounding began with."""
     learner, watch, training = start(folder, Checkpoint(tmp_path_factory.mktemp("whole")))
     history, shown, began, measure = [], {}, [], learner.measure
     learner.measure = lambda batches: began.append(learner.model.get_weights()) or measure(batches)
     for epoch, _ in training:
         history.append(epoch)
-        shown[epoch.epoch] = learner.model.get_weights()
+        shown[epoch.epoch] = learner.model.get_weights(), learner.ranges
     assert all(0 <= ap <= ap50 <= 1 for ap, ap50 in watch.measured)
-    return learner.model.get_weights(), history, shown, *began
+    return (learner.model.get_weights(), learner.ranges), history, shown, began[0]
 
 
 def same(a, b):
@@ -106,9 +106,10 @@ def same(a, b):
 
 
 def test_the_best_rounded_average_is_the_result_and_rounding_starts_from_the_best(undisturbed):
-    weights, _, shown, began = undisturbed
-    assert [n for n in APS if same(shown[n], weights)] == [5]
-    assert [n for n in APS if same(shown[n], began)] == [1]
+    (weights, ranges), _, shown, began = undisturbed
+    assert [n for n in APS if same(shown[n][0], weights)] == [5]
+    assert [n for n in APS if same(shown[n][0], began)] == [1]
+    assert [n for n in APS if shown[n][1] == ranges] == [5]  # they follow the weights
 
 
 def test_every_epoch_is_recorded(undisturbed):
@@ -139,9 +140,10 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(
     learner, _, training = start(folder, checkpoint, on_step=steps.append, known=finished)
     again = list(training)
     assert steps == [1, 2, 3, 4, 9, 10, 11, 12][2 * finished :]  # no finished epoch is repeated
-    weights, history, *_ = undisturbed
+    (weights, ranges), history, *_ = undisturbed
     assert [epoch for epoch, _ in again] == history
     assert same(learner.model.get_weights(), weights)
+    assert {name: tuple(pair) for name, pair in learner.ranges.items()} == ranges
 
 
 def test_a_loss_that_explodes_names_the_pictures_and_the_remedy(folder, tmp_path):

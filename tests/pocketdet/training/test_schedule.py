@@ -94,6 +94,8 @@ def test_the_average_forgets_quickly_at_first():
     assert decays[0] == pytest.approx(0.1)
     assert decays == sorted(decays)
     assert decays[99] == 0.9
+    rounded = schedule(epochs=13, quantised=3)
+    assert [rounded.ema_decay(step) for step in range(130)] == decays + decays[:30]
 
 
 def test_a_backbone_from_scratch_is_never_frozen():
