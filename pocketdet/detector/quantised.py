@@ -28,7 +28,7 @@ class FakeQuantise(keras.layers.Layer):  # type: ignore[misc]
     def __init__(self, low: float, high: float, **kwargs: Any) -> None:
         """Remember the range."""
         super().__init__(**kwargs)
-        self.low, self.high = low, high
+        self.low, self.high = low, high if high > low else low + 1.0  # dead: any range will do
 
     def call(self, x: Any) -> Any:
         """Any shape; the gradient is 1 inside of the range and 0 outside."""
@@ -115,8 +115,11 @@ def weights(model: keras.Model) -> list[Any]:
 
 
 def _kernel(variable: Any, axis: int) -> Any:
-    value = ops.convert_to_tensor(variable)
-    largest = ops.stop_gradient(ops.max(ops.abs(value), axis=[a for a in range(4) if a != axis]))
-    return keras.quantizers.fake_quant_with_min_max_vars(
-        value, -largest, largest, narrow_range=True, axis=axis
+    # Channels last: of Keras' versions of the rounding only TensorFlow's takes another axis.
+    value = ops.swapaxes(ops.convert_to_tensor(variable), axis, 3)
+    largest = ops.stop_gradient(ops.max(ops.abs(value), axis=[0, 1, 2]))
+    largest = ops.where(largest > 0, largest, 1.0)  # a dead channel: zeros in any range
+    steps = keras.quantizers.fake_quant_with_min_max_vars(
+        value, -largest, largest, narrow_range=True, axis=3
     )
+    return ops.swapaxes(steps, axis, 3)
