@@ -40,13 +40,15 @@ client-test: $(READY) .venv-client/.ready  ## hold MediaPipe's detections agains
 	.venv-client/bin/python -m pip install --quiet mediapipe==1.2.2
 	@touch $@
 
-backends-test: $(READY) .venv-backends/.ready  ## one step is the same under TensorFlow, JAX and PyTorch
-	POCKETDET_BACKENDS=.venv-backends/bin/python python -m pytest -q -m slow tests/pocketdet/detector/test_backends.py
+backends-test: $(READY) .venv-backends/.ready  ## a step is the same under TensorFlow, JAX and PyTorch; so is training under JAX
+	POCKETDET_BACKENDS=.venv-backends/bin/python python -m pytest -q -m slow \
+	  tests/pocketdet/detector/test_backends.py tests/pocketdet/training/backends
 
 .venv-backends/.ready:
 	@echo "Building .venv-backends: JAX and PyTorch, which the pipeline does without"
 	.venv/bin/python -m venv .venv-backends
-	.venv-backends/bin/python -m pip install --quiet keras==3.15.1 jax torch numpy pydantic pillow
+	.venv-backends/bin/python -m pip install --quiet keras==3.15.1 jax torch numpy pydantic pillow \
+	  opencv-python-headless pyyaml safetensors
 	@touch $@
 
 executorch: $(READY) .venv-executorch/.ready  ## the trained net as .pte files, compared and timed, after `make run`

@@ -19,6 +19,7 @@ import argparse
 import csv
 import functools
 import inspect
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -29,8 +30,15 @@ from pocketdet.errors import ParamsError, PocketdetError
 from tasks import params as params_file
 
 
-def stage(outs: tuple[str, ...]) -> Callable[[Callable[..., None]], Callable[[], None]]:
-    """Turn a function into a command; `outs` names its parameters that are outputs."""
+def stage(
+    outs: tuple[str, ...], any_backend: bool = False
+) -> Callable[[Callable[..., None]], Callable[[], None]]:
+    """Turn a function into a command.
+
+    Args:
+        outs: Its parameters that are outputs.
+        any_backend: Whether KERAS_BACKEND counts; what scores and converts runs on TensorFlow.
+    """
 
     def wrap(function: Callable[..., None]) -> Callable[[], None]:
         names = [n for n in inspect.signature(function).parameters if n != "params"]
@@ -46,6 +54,8 @@ def stage(outs: tuple[str, ...]) -> Callable[[Callable[..., None]], Callable[[],
                     f"--{name}", required=True, type=str if name == "source" else Path
                 )
             given = vars(parser.parse_args())
+            if not any_backend:
+                os.environ["KERAS_BACKEND"] = "tensorflow"
             finals = {name: given[name] for name in outs}
             partials = {
                 name: final.with_name(f".{final.name}.partial") for name, final in finals.items()

@@ -17,6 +17,11 @@ PARENT = "pocketdet.training_run"  # id of the run that trained a result's weigh
 SOURCE = {"mlflow.source.name": "pocketdet", "mlflow.source.type": "PROJECT"}
 
 
+def of_training(backend: str) -> dict[str, str]:
+    """Tags of a training: what Keras ran on."""
+    return {"keras.backend": backend}
+
+
 def of_result(verdict: str) -> dict[str, str]:
     """Tags of a result, to search by."""
     return {"verdict": verdict}

@@ -70,7 +70,9 @@ class TrainingRun:
 
 
 @contextmanager
-def training_run(key: str, params: Params, inputs: Mapping[str, str]) -> Iterator[TrainingRun]:
+def training_run(
+    key: str, params: Params, inputs: Mapping[str, str], tags: Mapping[str, str] | None = None
+) -> Iterator[TrainingRun]:
     """Record a training while it runs.
 
     Args:
@@ -78,9 +80,11 @@ def training_run(key: str, params: Params, inputs: Mapping[str, str]) -> Iterato
             with the key of one that was killed carries on in the same MLflow run.
         params: All sections are recorded.
         inputs: Name of a data set or subset to its sha256.
+        tags: More to search by, see `tasks.tags.of_training`.
     """
+    told = {**origin(), **(tags or {})}
     record = spool.Record(
-        "training", key, spool.now_ms(), flatten(params), dict(inputs), origin()
+        "training", key, spool.now_ms(), flatten(params), dict(inputs), told
     ).save()
     store = _open_or_say()
     live = None

@@ -14,25 +14,26 @@ from pocketdet.detector.spec import NetSpec
 from pocketdet.files import sha256
 from pocketdet.inputs.batches import Batches
 from pocketdet.quiet import quiet
+from pocketdet.training import backends
 from pocketdet.training.checkpoint import Checkpoint
 from pocketdet.training.schedule import Schedule, settings_for
-from tasks import spool, tracking
+from tasks import spool, tags, tracking
 from tasks.stage import say, stage
 
 LINE_EVERY_S = 15.0  # of progress inside an epoch
-LIBRARIES = ("keras", "numpy", "opencv-python-headless", "pillow", "tensorflow")
+LIBRARIES = ("keras", "numpy", "opencv-python-headless", "pillow")
 
 
-@stage(outs=("trained", "report"))
+@stage(outs=("trained", "report"), any_backend=True)
 def train(
     params: Params, shards: Path, start: Path, design: Path, trained: Path, report: Path
 ) -> None:
     """Train from the pretrained backbone, or carry on from the checkpoint of a killed run."""
+    backends.check()
     with quiet():
         import keras
-        import tensorflow as tf
 
-        tf.config.list_physical_devices()  # or TensorFlow says later what it has not found
+        backends.current().prepare()
 
     from pocketdet.detector import losses, net, pretrained, quantised, weights
     from pocketdet.detector import teacher as teachers
@@ -43,14 +44,14 @@ def train(
     from pocketdet.training.watch import Watch
 
     keras.utils.set_random_seed(params.seed)
-    tf.config.experimental.enable_op_determinism()
 
     spec = NetSpec.load(design / "net.json")
     section = settings_for(params.train, spec.weights)
     if section != params.train:
         say("design.weights is none: the backbone starts at random, so nothing is frozen")
     manifest = json.loads((shards / "manifest.json").read_text())
-    key = training_key(params, spec, start, manifest["sha256"])
+    backend = keras.backend.backend()
+    key = training_key(params, spec, start, manifest["sha256"], backend)
     checkpoint = Checkpoint(spool.state() / "checkpoints" / key)
     learning = Batches(shards, "train", params.augment, section.batch, params.seed, section.balance)
     watching = Batches(shards, "val", None, section.batch, params.seed)
@@ -78,7 +79,7 @@ def train(
         name: subset["sha256"] for name, subset in manifest["subsets"].items()
     }
     epochs: list[Epoch] = []
-    with tracking.training_run(key, params, inputs) as live:
+    with tracking.training_run(key, params, inputs, tags.of_training(backend)) as live:
         ticker = _Ticker(schedule)
         arguments = (learner, schedule, learning, watching, watch, checkpoint, ticker.step)
         for epoch, pace in fit(*arguments):
@@ -116,7 +117,9 @@ def train(
     checkpoint.remove()
 
 
-def training_key(params: Params, spec: NetSpec, start: Path, shards_sha256: str) -> str:
+def training_key(
+    params: Params, spec: NetSpec, start: Path, shards_sha256: str, backend: str
+) -> str:
     """Hash of everything that the weights depend on; also finds the training in MLflow."""
     root = Path(__file__).resolve().parents[1]
     dag = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))
@@ -128,7 +131,7 @@ def training_key(params: Params, spec: NetSpec, start: Path, shards_sha256: str)
         "start": [sha256(file) if file.is_file() else "" for file in files],
         "shards": shards_sha256,
         "code": [sha256(source) for source in sources],
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": {name: version(name) for name in (*LIBRARIES, backend)},
     }
     return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 

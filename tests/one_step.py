@@ -23,13 +23,7 @@ def main(head: str, path: str) -> None:
     levels = tuple(Level(stride, SHAPES[head]) for stride in (8, 16))
     spec = NetSpec("mobilenet_v2", 0.35, "imagenet", 8, 1, (64, 64), ("a", "b"), levels, head)
     model = net.build(spec)
-    for variable in model.weights:
-        rng = np.random.default_rng(zlib.crc32(variable.path.encode()))
-        name = variable.path.rsplit("/")[-1]
-        fan_in = np.prod(variable.shape[:-1]) if name == "kernel" else 1
-        mean = 1.0 if name in ("gamma", "moving_variance") else 0.0
-        spread = 0.1 if name != "kernel" else 1 / np.sqrt(fan_in)
-        variable.assign(mean + spread * rng.uniform(-1, 1, variable.shape))
+    fill(model)
     rng = np.random.default_rng(0)
     images = rng.uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
     boxes = np.array([[[4, 4, 30, 40], [20, 10, 60, 60], [0, 0, 0, 0]]] * 2, np.float32)
@@ -53,6 +47,17 @@ def main(head: str, path: str) -> None:
         found[f"weights/{variable.path}"] = before - RATE * gradient
     found |= {f"outputs/{name}": array for name, array in outputs.items()}
     np.savez(path, **found)
+
+
+def fill(model) -> None:
+    """Weights that do not depend on the backend."""
+    for variable in model.weights:
+        rng = np.random.default_rng(zlib.crc32(variable.path.encode()))
+        name = variable.path.rsplit("/")[-1]
+        fan_in = np.prod(variable.shape[:-1]) if name == "kernel" else 1
+        mean = 1.0 if name in ("gamma", "moving_variance") else 0.0
+        spread = 0.1 if name != "kernel" else 1 / np.sqrt(fan_in)
+        variable.assign(mean + spread * rng.uniform(-1, 1, variable.shape))
 
 
 def tensorflow_step(model, images, losses):

@@ -65,7 +65,8 @@ def extremes(batches: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, flo
         for name, x in values.items():
             low, high = found.get(name, (0.0, 0.0))
             found[name] = min(low, float(x.min())), max(high, float(x.max()))
-    return found
+    # A dead tensor, only ever 0: any range will do.
+    return {name: (low, high if high > low else 1.0) for name, (low, high) in found.items()}
 
 
 def save(ranges: Ranges, trained: Path) -> None:
@@ -115,8 +116,11 @@ def weights(model: keras.Model) -> list[Any]:
 
 
 def _kernel(variable: Any, axis: int) -> Any:
-    value = ops.convert_to_tensor(variable)
-    largest = ops.stop_gradient(ops.max(ops.abs(value), axis=[a for a in range(4) if a != axis]))
-    return keras.quantizers.fake_quant_with_min_max_vars(
-        value, -largest, largest, narrow_range=True, axis=axis
+    # Channels last: of Keras' versions of the rounding only TensorFlow's takes another axis.
+    value = ops.swapaxes(ops.convert_to_tensor(variable), axis, 3)
+    largest = ops.stop_gradient(ops.max(ops.abs(value), axis=[0, 1, 2]))
+    largest = ops.where(largest > 0, largest, 1.0)  # a dead channel: zeros in any range
+    steps = keras.quantizers.fake_quant_with_min_max_vars(
+        value, -largest, largest, narrow_range=True, axis=3
     )
+    return ops.swapaxes(steps, axis, 3)

@@ -1,4 +1,4 @@
-"""One step of learning, and one of validation: the only file that knows the backend's gradients."""
+"""One step of learning, and one of validation, whatever the backend."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,8 +9,8 @@ from pocketdet.dataset import PADDING
 from pocketdet.detector import quantised
 from pocketdet.detector.losses import Losses, Weights, detector_loss
 from pocketdet.detector.spec import NetSpec
-from pocketdet.errors import TrainingError
 from pocketdet.inputs.batches import Batch
+from pocketdet.training import backends
 from pocketdet.training.optimiser import AdamW, Average
 from pocketdet.training.schedule import Schedule
 
@@ -40,6 +40,7 @@ class Learner:
         """
         self.model, self._spec, self._schedule = model, spec, schedule
         self._teacher, settings = teacher, schedule.settings
+        self._backend = backends.current()
         self._weights = Weights(
             settings.box_weight,
             settings.distance_weight,
@@ -86,9 +87,8 @@ class Learner:
         if key not in self._steps:
             self._steps[key] = self._compiled([self._groups[kind] for kind in kinds])
         ages = [schedule.age(step, kind) for kind in kinds]
-        numbers = _call(
-            self._steps[key],
-            *trimmed(batch),
+        numbers = self._steps[key](
+            *self._shaped(batch),
             np.array([rates[kind] for kind in kinds], np.float32),
             np.array(ages, np.float32),
             np.float32(schedule.ema_decay(step)),
@@ -100,15 +100,15 @@ class Learner:
         """Losses and outputs of a batch with the weights as they are, nothing learnt or taught."""
         if self._validate is None:
             self._validate = self._compiled_validation()
-        losses, outputs = _call(self._validate, *trimmed(batch))
-        return Losses(*map(float, losses)), {name: v.numpy() for name, v in outputs.items()}
+        losses, outputs = self._validate(*self._shaped(batch))
+        return Losses(*map(float, losses)), {name: np.asarray(v) for name, v in outputs.items()}
 
     def measure(self, batches: Iterable[Batch]) -> quantised.Ranges:
         """Ranges of the activations in these pictures, for `quantise`."""
         if self._measure is None:
             self._measure = self._compiled_measure()
         return quantised.extremes(
-            {name: x.numpy() for name, x in _call(self._measure, batch.images).items()}
+            {name: np.asarray(x) for name, x in self._measure(batch.images).items()}
             for batch in batches
         )
 
@@ -170,62 +170,66 @@ class Learner:
         return detector_loss(outputs, *truth, self._spec, top_k, self._weights, taught)
 
     def _compiled(self, groups: Sequence[AdamW]) -> Any:
-        import tensorflow as tf
         from keras import ops
 
         clip_norm = self._schedule.settings.clip_norm
+        learnt = [v for g in groups for v in g.flat.variables]
 
-        def step(
-            images: Any, boxes: Any, labels: Any, ignore: Any, rates: Any, ages: Any, decay: Any
-        ) -> tuple[Any, ...]:
-            variables = [g.flat.variables for g in groups]
+        def loss(images: Any, boxes: Any, labels: Any, ignore: Any) -> Losses:
             taught = self._taught(images)
-            with tf.GradientTape() as tape:
-                losses = self._loss(self._outputs(images, True), boxes, labels, ignore, taught)
-            gradients = tape.gradient(losses.total, [[v.value for v in vs] for vs in variables])
-            flat = [g.flat.join(d) for g, d in zip(groups, gradients, strict=True)]
+            return self._loss(self._outputs(images, True), boxes, labels, ignore, taught)
+
+        def update(gradients: Sequence[Any], rates: Any, ages: Any, decay: Any) -> Any:
+            parts = iter(gradients)
+            flat = [g.flat.join([next(parts) for _ in g.flat.variables]) for g in groups]
             norm = ops.sqrt(sum(ops.sum(ops.square(d)) for d in flat))
             scale = ops.minimum(1.0, clip_norm / (norm + 1e-6))
             for i, (group, gradient) in enumerate(zip(groups, flat, strict=True)):
                 group.update(gradient * scale, rates[i], ages[i])
             self.average.update(decay)
-            return (*losses, norm)
+            return norm
 
-        # Without XLA: on a CPU it makes a step five times as long.
-        numbers = [tf.TensorSpec(shape, tf.float32) for shape in ((None,), (None,), ())]
-        signature = [*self._signature(), *numbers]
-        return tf.function(step, jit_compile=False, input_signature=signature)
+        known = {id(v) for v in learnt}
+        state = [*self._variables(), self.average.value]
+        state += [v for g in groups for v in (g.mean, g.square)]
+        state += self._teacher.variables if self._teacher else []
+        rest = [v for v in state if id(v) not in known]
+        numbers = [(shape, "float32") for shape in ((None,), (None,), ())]
+        return self._backend.step(loss, update, learnt, rest, self._signature(), numbers)
 
     def _compiled_validation(self) -> Any:
-        import tensorflow as tf
-
         def validate(images: Any, boxes: Any, labels: Any, ignore: Any) -> tuple[Losses, Any]:
             outputs = self._outputs(images, False)
             return self._loss(outputs, boxes, labels, ignore), outputs
 
-        return tf.function(validate, jit_compile=False, input_signature=self._signature())
+        return self._backend.function(validate, self._variables(), self._signature())
 
     def _compiled_measure(self) -> Any:
-        import tensorflow as tf
         from keras import Model, ops
 
         model = Model(self.model.input, quantised.activations(self.model))
-        return tf.function(
+        return self._backend.function(
             lambda images: model(ops.cast(images, "float32"), training=False),
-            input_signature=self._signature()[:1],
+            self.model.variables,
+            self._signature()[:1],
         )
 
-    def _signature(self) -> list[Any]:
-        """Any number of pictures and boxes, so that nothing is ever traced twice."""
-        import tensorflow as tf
+    def _variables(self) -> list[Any]:
+        """Of the net as it computes now; the ranges too where it is rounded."""
+        return list((self._rounded or self.model).variables)
 
+    def _signature(self) -> backends.Signature:
+        """Any number of pictures and boxes: where a backend can, nothing is traced twice."""
         w, h = self._spec.input_wh
         return [
-            tf.TensorSpec((None, h, w, 3), tf.uint8),
-            tf.TensorSpec((None, None, 4), tf.float32),
-            tf.TensorSpec((None, None), tf.int32),
-            tf.TensorSpec((None, None), tf.bool),
+            ((None, h, w, 3), "uint8"),
+            ((None, None, 4), "float32"),
+            ((None, None), "int32"),
+            ((None, None), "bool"),
         ]
+
+    def _shaped(self, batch: Batch) -> Batch:
+        return trimmed(batch) if self._backend.ANY_SHAPE else batch
 
 
 def trimmed(batch: Batch) -> Batch:
@@ -234,14 +238,3 @@ def trimmed(batch: Batch) -> Batch:
     return Batch(
         batch.images, batch.boxes_xyxy[:, :used], batch.labels[:, :used], batch.ignore[:, :used]
     )
-
-
-def _call(function: Any, *arguments: Any) -> Any:
-    import tensorflow as tf
-
-    try:
-        return function(*map(tf.convert_to_tensor, arguments))
-    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        raise TrainingError(
-            "not enough memory for a batch; lower train.batch (or design.input_wh) in params.yaml"
-        ) from error

@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 
@@ -69,3 +70,17 @@ def test_a_bug_keeps_its_traceback():
 
     with pytest.raises(ZeroDivisionError):
         work()
+
+
+@pytest.mark.parametrize("any_backend", [True, False])
+def test_keras_backend_counts_only_where_any_will_do(monkeypatch, any_backend):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    found = []
+
+    @stage(outs=("made",), any_backend=any_backend)
+    def work(params, given, made):
+        found.append(os.environ["KERAS_BACKEND"])
+        made.mkdir()
+
+    work()
+    assert found == ["jax" if any_backend else "tensorflow"]

@@ -11,7 +11,8 @@ from pocketdet.detector.inverted_residual import stage_of
 from pocketdet.detector.spec import Level, NetSpec
 from pocketdet.errors import TrainingError
 from pocketdet.inputs.batches import Batch
-from pocketdet.training.learner import Learner, _call, trimmed
+from pocketdet.training.backends.tensorflow import guarded
+from pocketdet.training.learner import Learner, trimmed
 from pocketdet.training.schedule import Schedule
 
 PARAMS = Path(__file__).resolve().parents[3] / "params.yaml"
@@ -117,7 +118,7 @@ def test_too_little_memory_says_what_to_lower(error):
         raise error() if error else tf.errors.ResourceExhaustedError(None, None, "OOM")
 
     with pytest.raises(TrainingError, match=r"lower train.batch \(or design.input_wh\)"):
-        _call(full)
+        guarded(full)()
 
 
 def test_trimmed_drops_only_unused_columns():
