@@ -106,7 +106,8 @@ def result(folder: Path) -> dict[str, float]:
                 numbers = ("AP", "AP50", "AP75", "AP50_low", "AP50_high")
                 found |= {f"{row['subset']} {n}": 100 * float(row[n] or "nan") for n in numbers}
             elif row["subset"] == "test":
-                found[row["class"]] = 100 * float(row["AP"] or "nan")
+                for name in ("AP", "AP50"):
+                    found[f"{row['class']} {name}"] = 100 * float(row[name] or "nan")
     ledger = folder / "reports/verify/ledger.json"
     if ledger.exists():
         int8 = json.loads(ledger.read_text())["files"]["int8"]
@@ -175,16 +176,18 @@ def main() -> None:
     summaries: Summaries = {}
     for data in given.data or experiment["data"]:
         for row in given.rows or experiment["rows"]:
-            folders = [trained(given, table, data, row, seed) for seed in given.seeds]
-            rows = [result(folder) for folder in folders]
-            for seed, numbers in zip(given.seeds, rows, strict=True):
-                print(f"{data}, {row}, seed {seed}:", show(numbers), flush=True)
-            spread = {k: [numbers[k] for numbers in rows] for k in rows[0]}
+            rows = []
+            for seed in given.seeds:
+                folder = trained(given, table, data, row, seed)
+                rows.append(result(folder))
+                print(f"{data}, {row}, seed {seed}:", show(rows[-1]), flush=True)
+            values = {name: [numbers[name] for numbers in rows] for name in rows[0]}
             summaries[data, row] = {
-                k: (statistics.mean(v), max(v) - min(v)) for k, v in spread.items()
+                name: (statistics.mean(found), max(found) - min(found))
+                for name, found in values.items()
             }
             if experiment["until"] == "verify":
-                mine, ruler = medians_ms([folders[0] / INT8, given.ruler])
+                mine, ruler = medians_ms([folder / INT8, given.ruler])
                 summaries[data, row][LATENCY] = (mine / ruler, 0.0)
     print_table(summaries)
     if given.picture:
