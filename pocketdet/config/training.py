@@ -1,5 +1,6 @@
 """The sections of params.yaml about the net: design, augment, train."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictBool, model_validator
@@ -39,6 +40,18 @@ def _known_variant(one: tuple[str, float, str]) -> tuple[str, float, str]:
     return one
 
 
+def _start_file(*words: str) -> AfterValidator:
+    """One of the words, or the name of a file with weights in models/start."""
+
+    def check(name: str) -> str:
+        if name not in words and not re.fullmatch(r"[^/\\]+\.safetensors", name):
+            choice = ", ".join((*words, "or the name (no path) of a .safetensors file"))
+            raise ValueError(f"expected {choice} in models/start")
+        return name
+
+    return AfterValidator(check)
+
+
 BackboneName = Annotated[str, AfterValidator(_known_backbone)]
 # A row, its channel multiplier and truncate_after.
 Variant = Annotated[tuple[BackboneName, Positive, str], AfterValidator(_known_variant)]
@@ -62,7 +75,7 @@ class Design(Section):
     backbone: BackboneName
     width: Positive
     truncate_after: str
-    weights: Annotated[str, Field(pattern=r"^(imagenet|none|[^/\\]+\.safetensors)$")]
+    weights: Annotated[str, _start_file("imagenet", "none")]
     neck_channels: Annotated[int, Field(ge=8, le=512, strict=True)]
     head: Head
     head_blocks: Annotated[int, Field(ge=0, le=4, strict=True)]
@@ -126,7 +139,7 @@ class Phase(Section):
 class Distill(Section):
     """What is learnt from a larger net beside the truth."""
 
-    teacher: Annotated[str, Field(pattern=r"^(none|[^/\\]+\.safetensors)$")]
+    teacher: Annotated[str, _start_file("none")]
     score_weight: Annotated[float, Field(ge=0)]
     box_weight: Annotated[float, Field(ge=0)]
 
