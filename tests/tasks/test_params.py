@@ -76,7 +76,7 @@ def test_every_key_of_params_states_what_it_is():
         ("train.class_weights", {"person": 0}, ["train.class_weights", "person", "greater than 0"]),
         ("train.class_weights", "even", ["train.class_weights", "'even'", "'balanced'"]),
         ("train.label_smoothing", 1.0, ["train.label_smoothing", "1.0", "less than 1"]),
-        ("train.distill.teacher", "../x.safetensors", ["train.distill.teacher", "expected none, or the name"]),
+        ("train.distill.teacher", "../x.safetensors", ["distill.teacher", "none, or the name"]),
         ("evaluate.slices", {"a": "heigth > 3"}, ["evaluate.slices: a", "did you mean height"]),
         ("evaluate.operating_point.nms_iou", [0.5, 0.5], ["nms_iou: [0.5, 0.5]", "once"]),
         ("evaluate.operating_point.max_detections", [9, 9], ["max_detections: [9, 9]", "once"]),
