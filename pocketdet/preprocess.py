@@ -66,16 +66,14 @@ class View:
     flip: bool = False
     upside_down: bool = False
 
-    def boxes(self, boxes_xyxy: Floats, picture_wh: tuple[int, int]) -> Floats:
-        """Boxes of a picture of this size, (N, 4), in the frame, not clipped."""
-        moved = boxes_xyxy.astype(np.float64)
-        if self.flip:
-            moved[:, [0, 2]] = picture_wh[0] - moved[:, [2, 0]]
-        if self.upside_down:
-            moved[:, [1, 3]] = picture_wh[1] - moved[:, [3, 1]]
-        scale = np.array(self.size_wh * 2) / (picture_wh * 2)
-        frame: Floats = (moved * scale + self.corner_xy * 2).astype(np.float32)
-        return frame
+    def matrix(self, picture_wh: tuple[int, int]) -> npt.NDArray[np.float64]:
+        """From px of a picture of this size to px of the frame: homogeneous, (3, 3)."""
+        scale = np.array(self.size_wh) / picture_wh
+        corner = np.array(self.corner_xy)
+        mirrored = np.array([self.flip, self.upside_down])
+        matrix = np.diag([*np.where(mirrored, -scale, scale), 1.0])
+        matrix[:2, 2] = np.where(mirrored, corner + self.size_wh, corner)
+        return matrix
 
     def back(self, boxes_xyxy: Floats, picture_wh: tuple[int, int]) -> Floats:
         """Boxes of the frame, (N, 4), in the picture of this size, not clipped."""

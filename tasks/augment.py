@@ -17,6 +17,7 @@ from tasks.stage import say, stage
 
 PREVIEWS = 24
 PROGRESS = 20  # lines a subset, about
+LIBRARIES = ("albumentations", "numpy", "opencv-python-headless", "pillow")  # that draw
 
 
 @stage(outs=("shards", "report"))
@@ -56,7 +57,7 @@ def augment(
         "seed": params.seed,
         "preprocessing": json.loads(preprocessing.read_text()),
         "libraries": {
-            **{name: version(name) for name in ("numpy", "pillow", "opencv-python-headless")},
+            **{name: version(name) for name in LIBRARIES},
             "libjpeg-turbo": features.version("libjpeg_turbo"),
         },
     }

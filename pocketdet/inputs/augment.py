@@ -1,19 +1,17 @@
 """Augmentation: pictures move and change colour, and their boxes go with them.
 
-A geometric change is one axis-aligned `View` (zoom, stretch, shift, flip), applied to the pixels
-and to the boxes from the same numbers. `render` draws it from the original photo, with the
-antialiased interpolation of `pocketdet.preprocess`, whatever the photo itself is resized with;
-`render_fast` draws it from a picture of about the right size.
-
-A colour change (brightness, contrast, saturation, hue, grey) is one 3 x 4 matrix.
+albumentations does both. Ours is what is drawn, one axis-aligned `View` (zoom, stretch, shift,
+flip) on whole pixels from a generator of its own; and what becomes of an object that leaves: mostly
+gone, it is ignored, where libraries drop it.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image as PIL
 
 from pocketdet.boxes import areas, clip
 from pocketdet.config import Augment
@@ -23,15 +21,9 @@ Floats = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
-GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])  # luma of ITU-R BT.601, as in JPEG
-TO_GREY = np.tile(GREY_WEIGHTS, (3, 1))
-# Of rotations about the grey axis (Rodrigues' formula): v -> axis x v, and v -> axis (axis . v).
-GREY_AXIS = np.full(3, 1 / np.sqrt(3))
-AXIS_CROSS = GREY_AXIS[0] * np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]])
-AXIS_OUTER = np.outer(GREY_AXIS, GREY_AXIS)
-IDENTITY = np.eye(3)
-TILE_ZOOM = 0.5  # smallest, of a picture in its tile: less would need antialiasing
+TILE_ZOOM = 0.5  # smallest, of a picture in its tile: objects stay large enough to learn
 MIN_SIDE_PX = 2.0  # of the frame; of anything thinner a net sees no shape to learn
+ALIASES = 0.7  # a picture that shrinks to less of its sides is averaged
 TILE_CENTRE = (0.3, 0.7)  # where a mosaic's four tiles may meet, share of each side
 
 
@@ -64,7 +56,9 @@ class Objects:
         still in view, or that is thinner than MIN_SIDE_PX there, becomes ignore; one with nothing
         in view goes.
         """
-        whole = view.boxes(self.boxes_xyxy, picture_wh)
+        geometry, _ = _albumentations()
+        matrix = view.matrix(picture_wh)
+        whole = geometry.bboxes_affine_largest_box(self.boxes_xyxy, matrix)
         inside = clip(whole, frame_wh).astype(np.float32)
         visible = (self.visible * areas(inside) / np.maximum(areas(whole), 1e-9)).astype(np.float32)
         here = visible > 0
@@ -83,121 +77,84 @@ class Objects:
         return Objects(*map(np.concatenate, columns))
 
 
-def draw_view(
-    recipe: Augment, plain: View, frame_wh: tuple[int, int], rng: np.random.Generator
-) -> View:
-    """A random view about the plain one, for the shards, on whole pixels."""
-    zoom = np.exp(rng.uniform(*np.log(recipe.scale)))
-    aspect = np.sqrt(1 + rng.uniform(-recipe.aspect, recipe.aspect))
-    sides = np.maximum(np.rint(np.array(plain.size_wh) * zoom * [aspect, 1 / aspect]), 1)
-    shift = rng.uniform(-recipe.translate, recipe.translate, 2)
-    corner = np.rint((np.array(frame_wh) - sides) / 2 + shift * frame_wh)
-    return View(_pair(corner), _pair(sides), *_draw_flips(recipe, rng))
+def render(rgb: Picture, view: View, frame_wh: tuple[int, int], fill: Colour) -> Picture:
+    """Draw a picture in a frame by a view on whole pixels: (h, w, 3) -> (frame_h, frame_w, 3).
 
-
-def mean_colour(rgb: Picture) -> Floats:
-    """Mean of all pixels, (H, W, 3) -> (3,), 0..255."""
+    What shrinks much is averaged over areas, or it would alias.
+    """
     import cv2
 
-    return np.array(cv2.mean(rgb)[:3], np.float32)  # 7 times as fast as numpy's
+    geometry, _ = _albumentations()
+    (x, y), (w, h) = (tuple(map(int, pair)) for pair in (view.corner_xy, view.size_wh))
+    shrinks = min(w / rgb.shape[1], h / rgb.shape[0]) < ALIASES
+    drawn = geometry.resize(rgb, (h, w), cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    if view.flip:
+        drawn = geometry.hflip(drawn)
+    if view.upside_down:
+        drawn = geometry.vflip(drawn)
+    right, bottom = frame_wh[0] - x - w, frame_wh[1] - y - h
+    margins = (max(side, 0) for side in (y, bottom, x, right))
+    drawn = geometry.pad_with_params(drawn, *margins, border_mode=cv2.BORDER_CONSTANT, value=fill)
+    left, top = max(-x, 0), max(-y, 0)  # of the frame, in the padded picture
+    return np.ascontiguousarray(drawn[top : top + frame_wh[1], left : left + frame_wh[0]])
+
+
+def recolour(rgb: Picture, recipe: Augment, rng: np.random.Generator) -> Picture:
+    """Another brightness, contrast, saturation and hue, sometimes grey.
+
+    Args:
+        rgb: (h, w, 3).
+        recipe: The ranges.
+        rng: Drawn from five times, whatever the recipe.
+    """
+    _, colour = _albumentations()
+    ranges = [recipe.brightness, recipe.contrast, recipe.saturation, recipe.hue]
+    brightness, contrast, saturation, hue = rng.uniform(-1, 1, 4) * ranges
+    if rng.random() < recipe.grey:
+        saturation = -1.0
+    changed: Picture = colour.adjust_hue_torchvision(rgb, hue)
+    changed = colour.adjust_saturation_torchvision(changed, 1 + saturation)
+    changed = colour.adjust_contrast_torchvision(changed, 1 + contrast)
+    changed = colour.adjust_brightness_torchvision(changed, 1 + brightness)
+    return changed
+
+
+def _albumentations() -> tuple[Any, Any]:
+    """The library's functions for geometry and for colour.
+
+    Its transforms call these, and add 2 ms a picture of arguments, generators and checks.
+    """
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or it asks the network for a newer one
+    from albumentations.augmentations.geometric import functional as geometry
+    from albumentations.augmentations.pixel import functional as colour
+
+    return geometry, colour
 
 
 def draw_fill(rgb: Picture, rng: np.random.Generator) -> Colour:
     """A colour for where a picture is not: its mean, or any, so that no colour means "outside"."""
-    colour = mean_colour(rgb) if rng.random() < 0.5 else rng.uniform(0, 255, 3)
+    import cv2
+
+    # 7 times as fast as numpy's mean
+    colour = cv2.mean(rgb)[:3] if rng.random() < 0.5 else rng.uniform(0, 255, 3)
     r, g, b = (round(float(value)) for value in colour)
     return r, g, b
 
 
-def render(rgb: Picture, view: View, frame_wh: tuple[int, int], fill: Colour) -> Picture:
-    """Draw a photo in a frame by a view on whole pixels: (h, w, 3) -> (frame_h, frame_w, 3).
-
-    Only the part in view is resampled, with Pillow's antialiasing; what shrinks to less than a
-    quarter is brought near its size by plain averages first, in a third of the time.
-    """
-    h, w = rgb.shape[:2]
-    (x, y), (width, height) = view.corner_xy, view.size_wh
-    left, right = max(x, 0), min(x + width, frame_wh[0])
-    top, bottom = max(y, 0), min(y + height, frame_wh[1])
-    frame = PIL.new("RGB", frame_wh, fill)
-    if left < right and top < bottom:
-        # The part in view, in the photo's px; a mirrored view counts from the far edge.
-        x1, x2 = (left - x) * w / width, (right - x) * w / width
-        y1, y2 = (top - y) * h / height, (bottom - y) * h / height
-        if view.flip:
-            x1, x2 = w - x2, w - x1
-        if view.upside_down:
-            y1, y2 = h - y2, h - y1
-        part = PIL.fromarray(rgb).resize(
-            (int(right - left), int(bottom - top)),
-            PIL.Resampling.BILINEAR,
-            box=(max(x1, 0.0), max(y1, 0.0), min(x2, float(w)), min(y2, float(h))),
-            reducing_gap=2.0,
-        )
-        if view.flip:
-            part = part.transpose(PIL.Transpose.FLIP_LEFT_RIGHT)
-        if view.upside_down:
-            part = part.transpose(PIL.Transpose.FLIP_TOP_BOTTOM)
-        frame.paste(part, (int(left), int(top)))
-    return np.asarray(frame, dtype=np.uint8)
+def draw_view(
+    recipe: Augment, plain: View, frame_wh: tuple[int, int], rng: np.random.Generator
+) -> View:
+    """A random view about the plain one, for the shards."""
+    zoom = np.exp(rng.uniform(*np.log(recipe.scale)))
+    aspect = np.sqrt(1 + rng.uniform(-recipe.aspect, recipe.aspect))
+    sides = np.array(plain.size_wh) * zoom * [aspect, 1 / aspect]
+    return _centred(sides, recipe.translate, frame_wh, recipe, rng)
 
 
-def render_fast(rgb: Picture, view: View, frame_wh: tuple[int, int], fill: Colour) -> Picture:
-    """As `render`, without antialiasing, for views of about the picture's own size."""
-    import cv2
-
-    h, w = rgb.shape[:2]
-    (x, y), (width, height) = view.corner_xy, view.size_wh
-    sx, sy = width / w, height / h
-    if view.flip:
-        x, sx = x + width, -sx
-    if view.upside_down:
-        y, sy = y + height, -sy
-    # OpenCV's coordinates are of pixel centres, ours of edges: half a pixel in, half a pixel out.
-    matrix = np.array([[sx, 0, x + (sx - 1) / 2], [0, sy, y + (sy - 1) / 2]])
-    drawn = cv2.warpAffine(rgb, matrix, frame_wh, flags=cv2.INTER_LINEAR, borderValue=fill)
-    return np.asarray(drawn, dtype=np.uint8)
-
-
-def draw_colour(recipe: Augment, mean: Floats, rng: np.random.Generator) -> Floats:
-    """A random colour change as one matrix (3, 4): rgb' = M rgb + offset.
-
-    Saturation blends with the grey picture, hue turns about the grey axis, contrast stretches
-    about the mean grey of the picture, brightness multiplies; a grey picture has saturation 0.
-
-    Args:
-        recipe: The ranges.
-        mean: Mean colour of the picture (3,), 0..255.
-        rng: Drawn from six times, whatever the recipe.
-    """
-    brightness, contrast, saturation = 1 + rng.uniform(-1, 1, 3) * [
-        recipe.brightness,
-        recipe.contrast,
-        recipe.saturation,
-    ]
-    angle = 2 * np.pi * recipe.hue * rng.uniform(-1, 1)
-    if rng.random() < recipe.grey:
-        saturation = 0.0
-    matrix = saturation * _turn(angle) + (1 - saturation) * TO_GREY
-    # (1 - contrast) of the mean grey, so that the picture stays as bright as it was
-    offset = (1 - contrast) * (GREY_WEIGHTS @ mean) * np.ones((3, 1))
-    change: Floats = np.concatenate([contrast * matrix, offset], 1).astype(np.float32)
-    return change * np.float32(brightness)
-
-
-def _turn(angle: float) -> npt.NDArray[np.float64]:
-    """Rotation of RGB space about the grey axis: greys stay as they are."""
-    turned: npt.NDArray[np.float64] = (
-        np.cos(angle) * IDENTITY + np.sin(angle) * AXIS_CROSS + (1 - np.cos(angle)) * AXIS_OUTER
-    )
-    return turned
-
-
-def recolour(rgb: Picture, matrix: Floats) -> Picture:
-    """Apply a colour matrix (3, 4) to every pixel; values are rounded and saturate at 0 and 255."""
-    import cv2
-
-    return np.asarray(cv2.transform(rgb, matrix), dtype=np.uint8)
+def draw_jitter(recipe: Augment, frame_wh: tuple[int, int], rng: np.random.Generator) -> View:
+    """A small random view for training: flip, zoom and shift by up to `recipe.jitter`."""
+    sides = np.array(frame_wh) * (1 + rng.uniform(-recipe.jitter, recipe.jitter))
+    return _centred(sides, recipe.jitter, frame_wh, recipe, rng)
 
 
 def draw_tiles(
@@ -217,17 +174,23 @@ def draw_tiles(
     tiles = []
     for place in ((0, 0, cx, cy), (cx, 0, w, cy), (0, cy, cx, h), (cx, cy, w, h)):
         tile = np.array([place[2] - place[0], place[3] - place[1]])
-        sides = frame * rng.uniform(max(TILE_ZOOM, *(tile / frame)), 1)
-        corner = (tile - sides) * rng.random(2)
+        sides = np.rint(frame * rng.uniform(max(TILE_ZOOM, *(tile / frame)), 1))
+        corner = np.rint((tile - sides) * rng.random(2))
         tiles.append((place, View(_pair(corner), _pair(sides), *_draw_flips(recipe, rng))))
     return tiles
 
 
-def draw_jitter(recipe: Augment, frame_wh: tuple[int, int], rng: np.random.Generator) -> View:
-    """A small random view for training: flip, zoom and shift by up to `recipe.jitter`."""
-    zoom, *shift = rng.uniform(-recipe.jitter, recipe.jitter, 3)
-    sides = np.array(frame_wh) * (1 + zoom)
-    corner = (frame_wh - sides) / 2 + np.array(shift) * frame_wh
+def _centred(
+    sides: npt.NDArray[np.float64],
+    translate: float,
+    frame_wh: tuple[int, int],
+    recipe: Augment,
+    rng: np.random.Generator,
+) -> View:
+    """A picture with these sides, shifted from the middle, on whole pixels."""
+    sides = np.maximum(np.rint(sides), 1)
+    shift = rng.uniform(-translate, translate, 2) * frame_wh
+    corner = np.rint((frame_wh - sides) / 2 + shift)
     return View(_pair(corner), _pair(sides), *_draw_flips(recipe, rng))
 
 

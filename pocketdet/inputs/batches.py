@@ -23,13 +23,11 @@ from pocketdet.inputs.augment import (
     Floats,
     Objects,
     Picture,
-    draw_colour,
     draw_fill,
     draw_jitter,
     draw_tiles,
-    mean_colour,
     recolour,
-    render_fast,
+    render,
 )
 from pocketdet.inputs.shards import Shards
 from pocketdet.parallel import in_order
@@ -169,7 +167,7 @@ class Batches:
         four = mosaic and rng.random() < recipe.mosaic
         drawn = self._mosaic(image, recipe, rng) if four else None
         rgb, objects = drawn or self._single(image, recipe, rng)
-        return recolour(rgb, draw_colour(recipe, mean_colour(rgb), rng)), objects
+        return recolour(rgb, recipe, rng), objects
 
     def _single(
         self, image: int, recipe: Augment, rng: np.random.Generator
@@ -180,7 +178,7 @@ class Batches:
         view = draw_jitter(recipe, size, rng)
         fill = draw_fill(rgb, rng)
         moved = objects.seen(view, size, size, recipe.min_visible)
-        return render_fast(rgb, view, size, fill), moved
+        return render(rgb, view, size, fill), moved
 
     def _mosaic(
         self, image: int, recipe: Augment, rng: np.random.Generator
@@ -194,7 +192,7 @@ class Batches:
             rgb, objects = self._variant(number, rng)
             x1, y1, x2, y2 = place
             tile_wh = (x2 - x1, y2 - y1)
-            canvas[y1:y2, x1:x2] = render_fast(rgb, view, tile_wh, (0, 0, 0))
+            canvas[y1:y2, x1:x2] = render(rgb, view, tile_wh, (0, 0, 0))
             parts.append(objects.seen(view, (w, h), tile_wh, recipe.min_visible).shifted(x1, y1))
         if sum(map(len, parts)) > self.max_boxes:
             return None

@@ -246,13 +246,18 @@ def _views(
     rgb: Picture, path: str, rule: Preprocessing, recipe: Augment, seed: int, copies: int
 ) -> Iterator[tuple[Picture, View]]:
     """The pictures of a photo at the net's size: the plain resize, then random views."""
-    plain = rule.view((rgb.shape[1], rgb.shape[0]))
+    photo_wh = (rgb.shape[1], rgb.shape[0])
+    plain = rule.view(photo_wh)
     yield to_input(rgb, rule), plain
+    # What is larger than its largest view is brought to that size once, not for each copy.
+    most = recipe.scale[1] * (1 + recipe.aspect) ** 0.5
+    w, h = np.minimum(np.rint(np.array(plain.size_wh) * most), photo_wh).astype(int).tolist()
+    near = render(rgb, View((0, 0), (w, h)), (w, h), (0, 0, 0)) if copies else rgb
     photo = int.from_bytes(hashlib.sha256(path.encode()).digest()[:8], "big")
     for copy in range(copies):
         rng = np.random.default_rng((seed, photo, copy))
         view = draw_view(recipe, plain, rule.input_wh, rng)
-        yield render(rgb, view, rule.input_wh, draw_fill(rgb, rng)), view
+        yield render(near, view, rule.input_wh, draw_fill(near, rng)), view
 
 
 def _jpeg(rgb: Picture, quality: int) -> bytes:
