@@ -1,26 +1,52 @@
-"""Public data sets, or parts of them, as folders that `pocketdet import` takes.
+"""Public data sets, or parts of them, through FiftyOne's zoo, as `pocketdet import` takes them.
 
-COCO's pictures come through FiftyOne's zoo, which fetches them one by one. Its zoo has VOC and
-KITTI by way of PyTorch or TensorFlow Datasets, each whole; here VOC's one tar is transferred and
-unpacked in part, and of KITTI's zips only what is wanted leaves the server. Whatever is there
-already is not fetched again, so that the same command carries on after an interruption.
+The zoo fetches COCO's pictures one by one; VOC, through torchvision, and KITTI it takes whole. It
+starts an archive again after an interruption, and holds a torn folder for a whole one. So archives
+are transferred and checked here, put where the zoo looks before it downloads, and what it unpacks
+counts only after it has ended. Its own labels lose what VOC's XML and KITTI's rows say (and for
+VOC it encodes every picture anew): what is kept are the data set's own files.
 """
 
+import json
 import os
-import tarfile
-from collections.abc import Callable, Collection, Iterator
+import shutil
+import zipfile
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pocketdet.analysis import mongo
 from pocketdet.config import FormatName
 from pocketdet.errors import DatasetError
-from pocketdet.files import write_bytes, write_text
+from pocketdet.files import whole_folder, write_bytes, write_text
+from pocketdet.formats.files import read_text, safe
 from pocketdet.formats.voc import parse
 from pocketdet.sources import remote
 
 HIDDEN = ".fetch"  # of the target folder: what is kept to carry on
 Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for.
+
+    Attributes:
+        store: The folder that keeps what was transferred.
+        split: As the data set calls it.
+        classes: Of which a picture shows at least one, in lower case; empty for any.
+        most: Pictures, the first by name.
+        progress: Called with a line of text now and then.
+    """
+
+    store: Path
+    split: str
+    classes: set[str]
+    most: int
+    progress: Progress
 
 
 @dataclass(frozen=True)
@@ -31,31 +57,26 @@ class Public:
         format: Its annotation format.
         splits: Those with annotations.
         licence: In a line.
-        fetch: Folder, classes, most pictures, split, progress -> number of pictures.
+        fetch: What is wanted, folder to fill -> number of pictures.
     """
 
     format: FormatName
     splits: tuple[str, ...]
     licence: str
-    fetch: Callable[[Path, Collection[str], int, str, Progress], int]
+    fetch: Callable[[Wanted, Path], int]
 
 
-COCO_ANNOTATIONS = "http://images.cocodataset.org/annotations/annotations_trainval2017.zip"
-VOC_TAR = "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar"
-VOC_MD5 = "6cd6e144f989b92b3379bac3b3de84fd"
-KITTI_LABELS = "https://s3.eu-central-1.amazonaws.com/avg-kitti/data_object_label_2.zip"
-KITTI_IMAGES = "https://s3.eu-central-1.amazonaws.com/avg-kitti/data_object_image_2.zip"
 KITTI_PEOPLE = {"person": ("pedestrian", "person_sitting")}
 
 
 def fetch(
     name: str, folder: Path, classes: Collection[str], most: int, split: str, progress: Progress
 ) -> int:
-    """Fetch a data set, or what of it shows some classes.
+    """Fetch a data set, or what of it shows some classes, into `folder`/`split`.
 
     Args:
         name: Key of `PUBLIC`.
-        folder: Where to; may hold a part already.
+        folder: Where to; keeps what was transferred, for the next time.
         classes: Of which a picture shows at least one; empty for any.
         most: Pictures, the first by name.
         split: As the data set calls it.
@@ -65,110 +86,170 @@ def fetch(
         Number of pictures.
 
     Raises:
-        DatasetError: No such split or class, or the server fails.
+        DatasetError: No such split or class, there is a result already, the server fails, or an
+            archive is damaged or unsafe to unpack.
     """
     public = PUBLIC[name]
     if split not in public.splits:
         raise DatasetError(f"{name} has no split {split!r}; one of {', '.join(public.splits)}")
-    wanted = {label.casefold() for label in classes}
-    found = public.fetch(folder, wanted, most, split, progress)
-    if not found:
-        raise DatasetError(f"{name}: no picture of {split} shows {', '.join(classes)}")
-    return found
-
-
-def _coco(folder: Path, classes: Collection[str], most: int, split: str, progress: Progress) -> int:
-    from PIL import Image
-
-    member = f"annotations/instances_{split}2017.json"
-    progress(f"annotations of {split}")
-    raw = folder / HIDDEN
-    if not (raw / PurePosixPath(member).name).is_file():
-        remote.take(remote.archive(COCO_ANNOTATIONS), member, raw / PurePosixPath(member).name)
-    for picture in (folder / "data").glob("*"):  # torn by an interruption
-        try:
-            with Image.open(picture) as image:
-                image.load()
-        except (OSError, SyntaxError):
-            picture.unlink()
+    target = folder / split
+    if target.exists() and any(target.iterdir()):
+        raise DatasetError(f"{target}: is there already; delete it, or name another place by --out")
+    wanted = Wanted(folder / HIDDEN / name, split, {c.casefold() for c in classes}, most, progress)
     # Nothing here needs a database, which FiftyOne would start.
     os.environ.setdefault(mongo.VARIABLE, "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=500")
     os.environ.setdefault("FIFTYONE_DO_NOT_TRACK", "1")
-    from fiftyone.utils.coco import download_coco_dataset_split
-
-    progress("pictures, through FiftyOne")
-    count, _, _ = download_coco_dataset_split(
-        str(folder), {"train": "train", "val": "validation"}[split], year="2017",
-        classes=sorted(classes) or None, max_samples=most, raw_dir=str(raw),
-        scratch_dir=str(raw / "scratch"),
-    )  # fmt: skip
-    return int(count)
-
-
-def _voc(folder: Path, classes: Collection[str], most: int, split: str, progress: Progress) -> int:
-    tar = folder / HIDDEN / "VOCtrainval.tar"
-
-    def transferred(done: int, whole: int) -> None:
-        progress(f"{done / 1e6:.0f} of {whole / 1e6:.0f} MB")
-
-    remote.download(VOC_TAR, tar, VOC_MD5, transferred)
-    root = "VOCdevkit/VOC2012"
-    with tarfile.open(tar) as whole:
-        lists = _member(whole, f"{root}/ImageSets/Main/{split}.txt").decode().split()
-        chosen: list[str] = []
-        for stem in sorted(lists):
-            if len(chosen) == most:
-                break
-            label = folder / f"Annotations/{stem}.xml"
-            if not label.is_file():
-                write_bytes(label, _member(whole, f"{root}/Annotations/{stem}.xml"))
-            names = {(row.findtext("name") or "").casefold() for row in parse(label).iter("object")}
-            if classes and not names & set(classes):
-                label.unlink()
-                continue
-            picture = folder / f"JPEGImages/{stem}.jpg"
-            if not picture.is_file():
-                write_bytes(picture, _member(whole, f"{root}/JPEGImages/{stem}.jpg"))
-            chosen.append(stem)
-    listed = "".join(f"{stem}\n" for stem in chosen)
-    write_text(folder / f"ImageSets/Main/{split}.txt", listed)
-    return len(chosen)
+    # FiftyOne shows its progress on stdout, which is for results; its progress bars fail where
+    # stdout and stderr are one object.
+    log = os.fdopen(2, "w", buffering=1, closefd=False)
+    with redirect_stdout(log), whole_folder(target) as partial:
+        found = public.fetch(wanted, partial)
+        if not found:
+            raise DatasetError(f"{name}: no picture of {split} shows {', '.join(classes)}")
+    return found
 
 
-def _kitti(
-    folder: Path, classes: Collection[str], most: int, split: str, progress: Progress
-) -> int:
-    wanted = {name for label in classes for name in KITTI_PEOPLE.get(label, (label,))}
-    progress("labels")
-    labels = remote.archive(KITTI_LABELS)
-    chosen: list[str] = []
-    for member in _sorted(labels.namelist(), "training/label_2/"):
-        if len(chosen) == most:
-            break
-        rows = labels.read(member).decode().splitlines()
-        if not wanted or any(row.split(" ")[0].casefold() in wanted for row in rows if row):
-            chosen.append(PurePosixPath(member).stem)
-    images = remote.archive(KITTI_IMAGES) if chosen else labels
-    for n, stem in enumerate(chosen, 1):
-        remote.take(images, f"training/image_2/{stem}.png", folder / f"image_2/{stem}.png")
-        remote.take(labels, f"training/label_2/{stem}.txt", folder / f"label_2/{stem}.txt")
-        if n % 100 == 0:
-            progress(f"{n} of {len(chosen)} pictures")
-    return len(chosen)
+def _coco(wanted: Wanted, target: Path) -> int:
+    from eta.core.web import WebSessionError
+    from fiftyone.zoo.datasets.base import COCO2017Dataset
+    from PIL import Image
 
-
-def _member(whole: tarfile.TarFile, name: str) -> bytes:
+    split = {"train": "train", "val": "validation"}[wanted.split]
+    _coco_annotations(split, wanted)
+    pool = wanted.store / split
+    for picture in (pool / "data").glob("*"):  # torn by an interruption
+        try:
+            with Image.open(picture) as opened:
+                opened.load()
+        except (OSError, SyntaxError):
+            picture.unlink()
+    for written in (pool / "labels.json", wanted.store / "info.json"):  # may be torn, too
+        written.unlink(missing_ok=True)
+    zoo = COCO2017Dataset(classes=sorted(wanted.classes) or None, max_samples=wanted.most)
     try:
-        stream = whole.extractfile(name)
-    except KeyError:
-        stream = None
-    if stream is None:
-        raise DatasetError(f"{name} is not in the archive")
-    return stream.read()
+        zoo.download_and_prepare(str(wanted.store), split=split, cleanup=False)
+    except ValueError as error:  # a class that it does not have
+        raise DatasetError(f"coco-2017: {error}") from None
+    except (WebSessionError, OSError) as error:
+        raise DatasetError(f"coco-2017: {error}; {remote.AGAIN}") from None
+    # The pool may hold pictures of an earlier choice.
+    labels = json.loads(read_text(pool / "labels.json"))
+    ids = {row["id"] for row in labels["categories"] if row["name"].casefold() in wanted.classes}
+    shown = {row["image_id"] for row in labels["annotations"] if row["category_id"] in ids}
+    images = [row for row in labels["images"] if not wanted.classes or row["id"] in shown]
+    images = sorted(images, key=lambda row: str(row["file_name"]))[: wanted.most]
+    kept = {row["id"] for row in images}
+    labels["images"] = images
+    labels["annotations"] = [row for row in labels["annotations"] if row["image_id"] in kept]
+    _copy((pool / "data" / row["file_name"] for row in images), target / "data")
+    write_text(target / "labels.json", json.dumps(labels))
+    return len(images)
 
 
-def _sorted(names: list[str], below: str) -> Iterator[str]:
-    return (name for name in sorted(names) if name.startswith(below) and not name.endswith("/"))
+def _coco_annotations(split: str, wanted: Wanted) -> None:
+    """Put a split's annotations where FiftyOne looks before it downloads them."""
+    from fiftyone.utils import coco
+
+    member = coco._ANNOTATION_PATHS["2017"][split]
+    target = wanted.store / "raw" / PurePosixPath(member).name
+    if target.is_file():
+        return
+    url = coco._ANNOTATION_DOWNLOAD_LINKS["2017"]
+    path = remote.archive(url, wanted.store, None, wanted.progress)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            content = archive.read(member)
+    except KeyError as error:
+        raise DatasetError(f"{path}: {error.args[0]}") from None
+    for image in json.loads(content)["images"]:
+        safe(image["file_name"], path, str(image["id"]))  # FiftyOne writes where it says
+    write_bytes(target, content)
+
+
+def _voc(wanted: Wanted, target: Path) -> int:
+    try:
+        from torchvision.datasets.voc import DATASET_YEAR_DICT
+    except (ImportError, RuntimeError) as error:  # RuntimeError: built for another PyTorch
+        raise DatasetError(
+            f"voc-2012 needs torchvision ({error}): pip install 'pocketdet[voc]'"
+        ) from None
+    from fiftyone.zoo.datasets.torch import VOC2012Dataset
+
+    stated = DATASET_YEAR_DICT["2012"]
+    kept = f"tmp-download/{stated['base_dir']}"
+    root = _unpacked(VOC2012Dataset(), {stated["url"]: stated["md5"]}, kept, wanted)
+
+    def shown(label: Path) -> set[str]:
+        return {(row.findtext("name") or "").casefold() for row in parse(label).iter("object")}
+
+    listed = set(read_text(root / f"ImageSets/Main/{wanted.split}.txt").split())
+    labels = (label for label in (root / "Annotations").glob("*.xml") if label.stem in listed)
+    chosen = _choose(labels, shown, wanted.classes, wanted.most)
+    _copy(chosen, target / "Annotations")
+    _copy((root / f"JPEGImages/{label.stem}.jpg" for label in chosen), target / "JPEGImages")
+    lines = "".join(f"{label.stem}\n" for label in chosen)
+    write_text(target / f"ImageSets/Main/{wanted.split}.txt", lines)
+    return len(chosen)
+
+
+def _kitti(wanted: Wanted, target: Path) -> int:
+    from fiftyone.utils import kitti
+    from fiftyone.zoo.datasets.base import KITTIDataset
+
+    archives = {part["url"]: None for part in (kitti._LABELS, kitti._LEFT_IMAGES)}
+    root = _unpacked(KITTIDataset(), archives, "train", wanted)
+
+    def shown(label: Path) -> set[str]:
+        return {row.split(" ")[0].casefold() for row in read_text(label).splitlines()}
+
+    types = {name for label in wanted.classes for name in KITTI_PEOPLE.get(label, (label,))}
+    chosen = _choose((root / "labels").glob("*.txt"), shown, types, wanted.most)
+    _copy(chosen, target / "label_2")
+    _copy((root / f"data/{label.stem}.png" for label in chosen), target / "image_2")
+    return len(chosen)
+
+
+def _unpacked(zoo: Any, archives: Mapping[str, str | None], kept: str, wanted: Wanted) -> Path:
+    """What the zoo unpacks, or did before; the archives are deleted after it.
+
+    Args:
+        zoo: The data set.
+        archives: What it would download: address -> MD5 if it is published.
+        kept: Folder in the zoo's folder that holds all that is wanted.
+        wanted: Where to, and whom to tell.
+    """
+    found, work = wanted.store / "unpacked", wanted.store / "zoo"
+    scratch = work / "tmp-download"  # where FiftyOne looks
+    if not found.is_dir():
+        for path in scratch.glob("*"):  # unpacking was interrupted
+            if path.is_file():
+                path.replace(wanted.store / path.name)
+        shutil.rmtree(work, ignore_errors=True)
+        paths = [
+            remote.archive(url, wanted.store, md5, wanted.progress) for url, md5 in archives.items()
+        ]
+        wanted.progress("unpacking, through FiftyOne")
+        scratch.mkdir(parents=True)
+        for path in paths:
+            path.rename(scratch / path.name)
+        zoo.download_and_prepare(str(work), split="train", cleanup=False)
+        (work / kept).rename(found)
+    shutil.rmtree(work, ignore_errors=True)
+    return found
+
+
+def _choose(
+    labels: Iterable[Path], shown: Callable[[Path], set[str]], classes: set[str], most: int
+) -> list[Path]:
+    """The first label files by name of those that show one of the classes; none stands for any."""
+    fit = (label for label in sorted(labels) if not classes or classes & shown(label))
+    return list(islice(fit, most))
+
+
+def _copy(files: Iterable[Path], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        shutil.copyfile(file, folder / file.name)
 
 
 PUBLIC: dict[str, Public] = {

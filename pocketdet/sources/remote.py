@@ -1,116 +1,82 @@
-"""Files of other people's servers, as little of them as is needed, and none of them twice."""
+"""Transfer of archives that carries on where an earlier attempt ended."""
 
 import hashlib
-import io
+import tarfile
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable
 from http.client import HTTPException
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from pocketdet.errors import DatasetError
-from pocketdet.files import write_bytes
+from pocketdet.formats.files import safe
 
 TIMEOUT_S = 60
-CHUNK = 1 << 20  # bytes of a file that is wanted whole
-BUFFER = 1 << 16  # bytes of one that is not
-TRIES = 3
+CHUNK = 1 << 20  # bytes
+AGAIN = "run the same command again"
 
 
-def _read(url: str, first: int, last: int) -> tuple[bytes, int]:
-    """Bytes of a file, from the first to the last, and the length of the whole.
+def archive(url: str, folder: Path, md5: str | None, progress: Callable[[str], None]) -> Path:
+    """A tar or zip, transferred whole, undamaged, and safe to unpack.
 
-    Raises:
-        DatasetError: The server does not answer, or knows no ranges.
-    """
-    request = urllib.request.Request(url, headers={"Range": f"bytes={first}-{last}"})
-    for attempt in range(TRIES):
-        try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-                if answer.status != 206:
-                    raise DatasetError(f"{url}: the server sends whole files only")
-                whole = int(answer.headers["Content-Range"].rpartition("/")[2])
-                data = answer.read()
-                if not data:
-                    raise DatasetError(f"{url}: nothing came; run the same command again")
-                return data, whole
-        except urllib.error.HTTPError as error:
-            raise DatasetError(f"{url}: {error.code} {error.reason}") from None
-        except (OSError, HTTPException) as error:
-            if attempt == TRIES - 1:
-                raise DatasetError(f"{url}: {error}; run the same command again") from None
-    raise AssertionError
-
-
-class RemoteFile(io.RawIOBase):
-    """A file behind an address, read where it is asked for."""
-
-    def __init__(self, url: str) -> None:
-        """Ask for its length."""
-        self._url, self._at = url, 0
-        _, self._length = _read(url, 0, 0)
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Yes."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a byte."""
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._length}[whence]
-        self._at = start + offset
-        return self._at
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Read from there on."""
-        last = min(self._at + len(buffer), self._length) - 1
-        if last < self._at:
-            return 0
-        data, _ = _read(self._url, self._at, last)
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-
-def archive(url: str) -> zipfile.ZipFile:
-    """A zip behind an address, of which only what is taken out is transferred.
+    Args:
+        url: Its address.
+        folder: Where to.
+        md5: As its publisher states, if they do; of a zip the members' CRC are checked.
+        progress: Called with a line of text, first before any is transferred.
 
     Raises:
-        DatasetError: The server does not answer, knows no ranges, or it is no zip.
+        DatasetError: It cannot be had, is damaged, or has members that leave their folder.
     """
+    path = folder / PurePosixPath(url).name
+    told = -1
+
+    def transferred(done: int, whole: int) -> None:
+        nonlocal told
+        if (percent := 100 * done // whole) != told:
+            progress(f"{path.name}, taken whole: {done / 1e6:.0f} of {whole / 1e6:.0f} MB")
+            told = percent
+
+    download(url, path, md5, transferred)
     try:
-        return zipfile.ZipFile(io.BufferedReader(RemoteFile(url), BUFFER))
-    except zipfile.BadZipFile as error:
-        raise DatasetError(f"{url}: {error}") from None
+        if path.suffix == ".tar":
+            _check_tar(path)
+        else:
+            _check_zip(path)
+    except (DatasetError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        path.unlink()
+        raise DatasetError(f"{url}: {error}; {AGAIN}") from None
+    return path
 
 
-def take(whole: zipfile.ZipFile, member: str, target: Path) -> None:
-    """Write a member of a zip to a file, unless it is there; zipfile checks its CRC.
-
-    Raises:
-        DatasetError: It is damaged.
-    """
-    if target.is_file():
-        return
-    try:
-        data = whole.read(member)
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise DatasetError(f"{member} in {whole.filename or 'the archive'}: {error}") from None
-    write_bytes(target, data)
+def _check_tar(path: Path) -> None:
+    # Python 3.11 and torchvision unpack whatever a tar says, wherever it says.
+    with tarfile.open(path) as tar:
+        for member in tar:
+            safe(member.name, path, "member")
+            if not (member.isfile() or member.isdir()):
+                raise DatasetError(f"{path}: {member.name}: neither file nor folder")
 
 
-def download(url: str, target: Path, md5: str, progress: Callable[[int, int], None]) -> None:
+def _check_zip(path: Path) -> None:
+    with zipfile.ZipFile(path) as whole:
+        for name in whole.namelist():
+            safe(name, path, "member")
+        if (damaged := whole.testzip()) is not None:
+            raise zipfile.BadZipFile(f"{damaged} is damaged")
+
+
+def download(url: str, target: Path, md5: str | None, progress: Callable[[int, int], None]) -> None:
     """Transfer a file, from where an earlier attempt ended, and check it.
 
     Args:
         url: Its address.
         target: Where to.
-        md5: As its publisher states.
-        progress: Called with bytes done and bytes in all.
+        md5: As its publisher states, if they do.
+        progress: Called with bytes done and bytes in all, first before any is transferred.
 
     Raises:
         DatasetError: The server does not answer, knows no ranges, or the file is another one.
@@ -120,14 +86,43 @@ def download(url: str, target: Path, md5: str, progress: Callable[[int, int], No
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f"{target.name}.partial")
     with partial.open("ab") as file:
-        whole = _read(url, 0, 0)[1]
-        while (done := file.tell()) < whole:
-            data, _ = _read(url, done, min(done + CHUNK, whole) - 1)
-            file.write(data)
-            progress(done + len(data), whole)
-    with partial.open("rb") as stream:
-        found = hashlib.file_digest(stream, "md5").hexdigest()
-    if found != md5:
-        partial.unlink()
-        raise DatasetError(f"{url}: md5 is {found}, expected {md5}; run the same command again")
+        whole = None
+        while file.tell() != whole:  # again as long as an attempt brings something
+            before = file.tell()
+            reason: Exception | str = "the connection was closed"
+            try:
+                whole = _append(url, file, progress)
+            except urllib.error.HTTPError as error:
+                raise DatasetError(f"{url}: {error.code} {error.reason}; {AGAIN}") from None
+            except (OSError, HTTPException) as error:
+                reason = error
+            if file.tell() == before != whole:
+                raise DatasetError(f"{url}: {reason}; {AGAIN}")
+    if md5 is not None:
+        with partial.open("rb") as stream:
+            found = hashlib.file_digest(stream, "md5").hexdigest()
+        if found != md5:
+            partial.unlink()
+            raise DatasetError(f"{url}: md5 is {found}, expected {md5}; {AGAIN}")
     partial.rename(target)
+
+
+def _append(url: str, file: BinaryIO, progress: Callable[[int, int], None]) -> int:
+    """What the file lacks, as far as the connection lasts; gives the length of the whole."""
+    done = file.tell()
+    request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"})
+    try:
+        answer = urllib.request.urlopen(request, timeout=TIMEOUT_S)
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and done:  # range not satisfiable: there is no more
+            return done
+        raise
+    with answer:
+        if answer.status != 206:
+            raise DatasetError(f"{url}: the server sends whole files only")
+        whole = int(answer.headers["Content-Range"].rpartition("/")[2])
+        progress(done, whole)
+        while data := answer.read(CHUNK):
+            file.write(data)
+            progress(file.tell(), whole)
+    return whole
