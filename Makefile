@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-slow client-test kotlin-test backends-test executorch executorch-test fuzz mongo lint deps reproduce lock
+.PHONY: help env run test test-slow client-test kotlin-test backends-test voc-test executorch executorch-test fuzz mongo lint deps reproduce lock
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -48,7 +48,18 @@ backends-test: $(READY) .venv-backends/.ready  ## a step is the same under Tenso
 	@echo "Building .venv-backends: JAX and PyTorch, which the pipeline does without"
 	.venv/bin/python -m venv .venv-backends
 	.venv-backends/bin/python -m pip install --quiet keras==3.15.1 jax torch numpy pydantic pillow \
-	  opencv-python-headless pyyaml safetensors
+	  albumentations==2.0.8 opencv-python-headless pyyaml safetensors
+	@touch $@
+
+voc-test: $(READY) .venv-voc/.ready  ## `pocketdet fetch voc-2012`, which goes through torchvision
+	.venv-voc/bin/python -m pytest -q tests/pocketdet/sources
+
+.venv-voc/.ready:
+	@echo "Building .venv-voc: torchvision and PyTorch, on top of .venv"
+	.venv/bin/python -m venv .venv-voc
+	.venv/bin/python -c 'import site; print(site.getsitepackages()[0])' \
+	  > .venv-voc/lib/$$(ls .venv/lib)/site-packages/pipeline.pth
+	.venv-voc/bin/python -m pip install --quiet -e '.[voc]' torch===2.13.0
 	@touch $@
 
 executorch: $(READY) .venv-executorch/.ready  ## the trained net as .pte files, compared and timed, after `make run`
