@@ -51,8 +51,12 @@ def split(params: Params, dataset: Path, subsets: Path) -> None:
         off = strata.imbalance(strata.count(whole)[1], now)
         salt, best = strata.best_salt(whole, place, SALTS)
         say(f"classes and sizes are {off:.0%} off their shares of the pictures (root mean square)")
-        if best < off:
-            say(f"split.salt: {salt} has {best:.0%}")
+        lacking, then = strata.absent(whole, members), strata.absent(whole, place(salt))
+        for name, label in lacking:
+            say(f"{name} has no {label}")
+        if best < off or len(then) < len(lacking):
+            left = f", and {len(then)} classes missing instead of {len(lacking)}" if lacking else ""
+            say(f"split.salt: {salt} has {best:.0%}{left}")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ or what they join. Its place depends on nothing but the seed, the salt, and its 
 content of its first picture (by path), so pictures that are added move no old one. Classes and box
 sizes are balanced by choosing among salts, see `pocketdet.curation.strata`: a salt is a number in
 params.yaml, which new pictures do not change. Balancing by counting would move old pictures with
-every new one. Two exceptions serve small sets, where chance is not enough: a subset that is
-empty, or lacks a class that it could have, takes the group whose place is nearest to its range.
-And a copy of an old picture joins that picture's group, and moves it if its own path sorts first.
+every new one. Two exceptions: in a tiny set, a subset that is empty takes the group whose place is
+nearest to its range. And a copy of an old picture joins that picture's group, and moves it if its
+own path sorts first.
 """
 
 import hashlib
@@ -31,14 +31,12 @@ class _Group:
         place: Its hash, 0 to 1.
         allowed: Subsets that official lists leave to it.
         subset: Where it goes.
-        classes: Those of which it has an object that counts.
     """
 
     images: list[Image]
     place: float
     allowed: tuple[str, ...]
     subset: str
-    classes: frozenset[str]
 
 
 def assign(
@@ -79,11 +77,7 @@ def assign(
     made.sort(key=lambda group: group.images[0].path)
     for name in SUBSETS:
         if shares[name] > 0:
-            _fill(made, name, None, ranges[name])
-    for label in _rarest_first(made, dataset.classes):
-        for name in SUBSETS:
-            if shares[name] > 0:
-                _fill(made, name, label, ranges[name])
+            _fill(made, name, ranges[name])
     subsets: dict[str, list[str]] = {name: [] for name in SUBSETS}
     for group in made:
         subsets[group.subset] += [image.path for image in group.images]
@@ -181,7 +175,7 @@ def _groups(
                 f"{', '.join(SUBSETS)}, {TRAINVAL}; rename it or set split.official: false"
             )
     for name, images in listed.items():
-        yield _group(images, 0.0, (name,), name)
+        yield _Group(images, 0.0, (name,), name)
     if not free:
         return
     allowed: tuple[str, ...] = SUBSETS
@@ -193,12 +187,7 @@ def _groups(
     place = _place(seed, names[0] if names else free[0][1])
     ranges = _ranges(allowed, shares)
     subset = next((name for name, (_, end) in ranges.items() if place < end), allowed[-1])
-    yield _group([image for image, _ in free], place, allowed, subset)
-
-
-def _group(images: list[Image], place: float, allowed: tuple[str, ...], subset: str) -> _Group:
-    classes = frozenset(box.label for image in images for box in image.boxes if not box.ignore)
-    return _Group(images, place, allowed, subset, classes)
+    yield _Group([image for image, _ in free], place, allowed, subset)
 
 
 def _place(seed: str, content: str) -> float:
@@ -219,35 +208,16 @@ def _ranges(names: tuple[str, ...], shares: Mapping[str, float]) -> dict[str, tu
     return ranges
 
 
-def _fill(
-    groups: Sequence[_Group], name: str, label: str | None, wanted: tuple[float, float]
-) -> None:
-    """Move one group into a subset that has none (of a class): the one nearest to its range.
+def _fill(groups: Sequence[_Group], name: str, wanted: tuple[float, float]) -> None:
+    """Move one group into a subset that has none: the one nearest to its range.
 
-    No other subset loses its last for it, unless train needs the class: what is never seen in
-    training cannot be found in test either.
+    No other subset loses its last for it.
     """
-
-    def has(group: _Group) -> bool:
-        return label is None or label in group.classes
-
-    holding = [group for group in groups if has(group)]
-    if any(group.subset == name for group in holding):
+    left = {other: sum(group.subset == other for group in groups) for other in SUBSETS}
+    if left[name]:
         return
-    left = {other: sum(group.subset == other for group in holding) for other in SUBSETS}
-    in_all = {other: sum(group.subset == other for group in groups) for other in SUBSETS}
-    spare = 0 if name == "train" and label is not None else 1
-    movable = [
-        group
-        for group in holding
-        if name in group.allowed and left[group.subset] > spare and in_all[group.subset] > 1
-    ]
+    movable = [group for group in groups if name in group.allowed and left[group.subset] > 1]
     if movable:
         start, end = wanted
         nearest = min(movable, key=lambda g: max(start - g.place, g.place - end))
         nearest.subset = name
-
-
-def _rarest_first(groups: Sequence[_Group], classes: Sequence[str]) -> list[str]:
-    count = {label: sum(label in group.classes for group in groups) for label in classes}
-    return sorted((label for label in classes if count[label]), key=lambda label: count[label])

@@ -59,10 +59,21 @@ def imbalance(counts: Floats, members: Sequence[npt.NDArray[np.intp]]) -> float:
     return float(np.sqrt((off**2).mean()))
 
 
+def absent(dataset: Dataset, subsets: Mapping[str, list[str]]) -> list[tuple[str, str]]:
+    """Subset and class wherever a subset that has pictures lacks a class that another has."""
+    shown = {image.path: {box.label for box in image.boxes if not box.ignore} for image in dataset}
+    has = {name: set().union(*(shown[p] for p in paths)) for name, paths in subsets.items()}
+    known = set().union(*has.values())
+    lacks = {name: known - labels for name, labels in has.items() if subsets[name]}
+    return [(name, label) for name in lacks for label in dataset.classes if label in lacks[name]]
+
+
 def best_salt(
     dataset: Dataset, split: Callable[[int], Mapping[str, list[str]]], salts: int
 ) -> tuple[int, float]:
     """The salt, of the first so many, whose subsets are most alike; and their imbalance.
+
+    Classes that a subset lacks weigh more than any imbalance, most of all those that train lacks.
 
     Args:
         dataset: All images.
@@ -73,11 +84,11 @@ def best_salt(
     index = {image.path: i for i, image in enumerate(dataset)}
     found = []
     for salt in range(salts):
-        members = [
-            np.array([index[path] for path in paths], np.intp) for paths in split(salt).values()
-        ]
-        found.append((imbalance(counts, members), salt))
-    value, salt = min(found)
+        subsets = split(salt)
+        members = [np.array([index[path] for path in paths], np.intp) for paths in subsets.values()]
+        lacking = [name for name, _ in absent(dataset, subsets)]
+        found.append(([*map(lacking.count, subsets)], imbalance(counts, members), salt))
+    _, value, salt = min(found)
     return salt, value
 
 

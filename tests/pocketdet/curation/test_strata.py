@@ -74,3 +74,22 @@ def test_the_best_salt_balances_better_than_most_and_moves_nothing_later():
     assert best == one(salt) < 0.7 * np.median([one(s) for s in range(40)])
     old, new = split(400, salt), split(500, salt)
     assert all(set(old[name]) <= set(new[name]) for name in old)
+
+
+def test_subsets_that_lack_a_class_are_named_and_the_best_salt_lacks_least():
+    boxes = [("person", "dog") if n in (3, 17, 31) else ("person",) for n in range(60)]
+    pictures = [image(n, *(Box(label, SMALL) for label in b)) for n, b in enumerate(boxes)]
+    data = Dataset(("person", "dog", "cat"), tuple(pictures))
+    contents = [hashlib.sha256(i.path.encode()).hexdigest() for i in data]
+    shares = {"train": 0.6, "val": 0.2, "test": 0.2}
+
+    def split(salt):
+        return assign(data, [[i] for i in range(60)], contents, shares, 0, False, salt)
+
+    found = [strata.absent(data, split(salt)) for salt in range(64)]
+    assert {label for one in found for _, label in one} == {"dog"}  # of cats there are none at all
+    assert [] in found
+    assert found[strata.best_salt(data, split, 64)[0]] == []
+    assert strata.absent(data, {"train": ["a/0003.jpg"], "val": ["a/0001.jpg"], "test": []}) == [
+        ("val", "dog")
+    ]
