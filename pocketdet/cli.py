@@ -84,6 +84,9 @@ def import_(
         Literal["drop", "ignore"] | None,
         typer.Option(help="Of all other names: drop their boxes, or neither reward nor punish."),
     ] = None,
+    stored_pixels: annotations_cli.Stored = False,
+    negatives: annotations_cli.Negatives = False,
+    drop_doubtful: annotations_cli.Doubtful = False,
 ) -> None:
     """Check a folder of annotated photos and add it to the project.
 
@@ -100,10 +103,11 @@ def import_(
     wanted = [label.strip() for label in classes.split(",") if label.strip()]
     pointer = raw / f"{name}.dvc"
     tracked = pointer.exists()
-    added = importing.import_source(source, format, name, raw)
+    entry = annotations_cli.entry(format, stored_pixels, negatives, drop_doubtful)
+    added = importing.import_source(source, entry, name, raw)
     try:
         project.output(here, "dvc", "add", "--quiet", str(added.folder))
-        rules = importing.add_to_params(here / "params.yaml", name, format, wanted, others)
+        rules = importing.add_to_params(here / "params.yaml", name, entry, wanted, others)
     except BaseException:  # Ctrl-C too
         # Nothing half-imported is left, and nothing goes that was there before.
         if added.copied:

@@ -28,12 +28,7 @@ def validate(params: Params, raw: Path, dataset: Path, report: Path) -> None:
                 f"{raw / name}: source {name!r} of validate.sources is not there; "
                 "import it, or take it out of params.yaml"
             )
-        how = ReadRules(
-            orientation=source.orientation,
-            unannotated=source.unannotated,
-            lenient=source.doubtful == "drop",
-        )
-        sources[name] = formats.read(source.format, raw / name, how)
+        sources[name] = formats.read(source.format, raw / name, ReadRules.of(source))
     merged, accounts = policy.merge(sources, rules)
     accounting.refuse_losses(accounts, rules.max_dropped)
     if not len(merged):

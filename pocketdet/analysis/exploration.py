@@ -24,6 +24,7 @@ class Exploration:
         spec: The configured net.
         rows: Tables, by the name of their CSV file.
         histograms: By name; each is among `rows` too.
+        by_part: Histograms by name, of the whole, each source and each subset; among `rows` too.
         maps: Heat maps by name, of the whole, each source and each subset; among `rows` too.
     """
 
@@ -32,6 +33,7 @@ class Exploration:
     spec: NetSpec
     rows: dict[str, Rows]
     histograms: dict[str, Histogram]
+    by_part: dict[str, dict[str, Histogram]]
     maps: dict[str, dict[str, HeatMap]]
 
 
@@ -66,6 +68,10 @@ def explore(
         "aspects": stats.aspects(table, bins),
     }
     parts = stats.parts(table)
+    by_part = {
+        "heights_parts": {name: stats.heights(part, rule, bins) for name, part in parts.items()},
+        "aspects_parts": {name: stats.aspects(part, bins) for name, part in parts.items()},
+    }
     maps = {
         "shapes": {name: stats.shapes(part, rule, bins) for name, part in parts.items()},
         "coverage": {name: stats.coverage(part, bins) for name, part in parts.items()},
@@ -83,9 +89,10 @@ def explore(
         "agreement": agreement.agree(dataset, twice),
         "duplicates": duplicate_rows(dataset, groups, subset_of),
         **{name: histogram.rows() for name, histogram in histograms.items()},
-        **{name: map_rows(of_part) for name, of_part in maps.items()},
+        **{name: part_rows(of_part) for name, of_part in by_part.items()},
+        **{name: part_rows(of_part) for name, of_part in maps.items()},
     }
-    return Exploration(table, rule, spec, rows, histograms, maps)
+    return Exploration(table, rule, spec, rows, histograms, by_part, maps)
 
 
 def picture_sizes(dataset: Dataset) -> Rows:
@@ -122,11 +129,11 @@ def twin_pairs(rows: Rows, most: int) -> list[tuple[str, str, str]]:
     return pairs
 
 
-def map_rows(maps: Mapping[str, HeatMap]) -> Rows:
-    """Heat maps of several parts of the data as one table, the part in front."""
+def part_rows(parts: Mapping[str, HeatMap | Histogram]) -> Rows:
+    """Maps or histograms of several parts of the data as one table, the part in front."""
     rows: Rows = []
-    for part, heat_map in maps.items():
-        head, *values = heat_map.rows()
+    for part, found in parts.items():
+        head, *values = found.rows()
         rows = rows or [("part", *head)]
         rows += [(part, *row) for row in values]
     return rows

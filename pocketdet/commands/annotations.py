@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pocketdet.config import FormatName
+from pocketdet.config import Source as Entry
 
 if TYPE_CHECKING:  # formats need packages that the base install lacks
     from pocketdet.curation.checkup import Checkup
@@ -45,6 +47,13 @@ Negatives = Annotated[
     bool,
     typer.Option("--negatives", help="Pictures without annotation have no objects."),
 ]
+Doubtful = Annotated[
+    bool,
+    typer.Option(
+        "--drop-doubtful",
+        help="Leave out and count files, pictures and classes that cannot be made sense of.",
+    ),
+]
 
 
 @app.command()
@@ -64,7 +73,7 @@ def convert(
     """
     from pocketdet.sources.conversion import convert as write
 
-    rules = _rules(images, stored_pixels, negatives)
+    rules = _rules(from_, images, stored_pixels, negatives)
     converted = write(source, from_, to, out, rules)
     result = converted.read
     err = Console(stderr=True)
@@ -102,7 +111,7 @@ def check(
     """
     from pocketdet.curation import checkup
 
-    rules = _rules(images, stored_pixels, negatives)
+    rules = _rules(format, images, stored_pixels, negatives)
     workers = 0 if fast else os.cpu_count() or 1
     err = Console(stderr=True)
     with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
@@ -122,14 +131,27 @@ def check(
     raise typer.Exit(1 if found.errors else 0)
 
 
-def _rules(images: Path | None, stored: bool, negatives: bool) -> "ReadRules":
-    from pocketdet.formats import ReadRules
+def entry(format: FormatName, stored: bool, negatives: bool, doubtful: bool = False) -> Entry:
+    """A source as params.yaml would say by these options.
 
-    return ReadRules(
-        images=images,
+    Args:
+        format: How it is annotated.
+        stored: Boxes were drawn on the pixels as stored.
+        negatives: Pictures without annotation have no objects.
+        doubtful: What cannot be made sense of is dropped.
+    """
+    return Entry(
+        format=format,
         orientation="stored" if stored else "upright",
         unannotated="negative" if negatives else None,
+        doubtful="drop" if doubtful else "fail",
     )
+
+
+def _rules(format: FormatName, images: Path | None, stored: bool, negatives: bool) -> "ReadRules":
+    from pocketdet.formats import ReadRules
+
+    return replace(ReadRules.of(entry(format, stored, negatives)), images=images)
 
 
 def _print(found: "Checkup") -> None:

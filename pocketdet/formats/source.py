@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pocketdet.config import Orientation, Unannotated
+from pocketdet.config import Source as Entry
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.errors import DatasetError
 from pocketdet.formats.files import read_text, walk
@@ -32,6 +33,15 @@ class ReadRules:
     orientation: Orientation = "upright"
     unannotated: Unannotated | None = None
     lenient: bool = False
+
+    @classmethod
+    def of(cls, entry: Entry) -> "ReadRules":
+        """What params.yaml says of a source."""
+        return cls(
+            orientation=entry.orientation,
+            unannotated=entry.unannotated,
+            lenient=entry.doubtful == "drop",
+        )
 
 
 USUAL = ReadRules()
@@ -181,8 +191,8 @@ class Source:
         if paths and rule == "refuse":
             raise DatasetError(
                 f"{self.root}: {len(paths)} pictures have no {expected}, first "
-                f"{paths[0]}; write an annotation without objects where there is none to see, or "
-                "remove the picture"
+                f"{paths[0]}; annotate or remove them or, if they show no objects, say so: "
+                "--negatives, in params.yaml unannotated: negative"
             )
         images = []
         for path in paths:

@@ -32,6 +32,10 @@ CAPTIONS = {
         "boxes_per_picture_subsets.csv",
     ),
     "heights": ("Height of the objects at the net's input, by class", "heights.csv"),
+    "heights_parts": (
+        "Height at the net's input, of all, by source and by subset; dotted: of all",
+        "heights_parts.csv",
+    ),
     "input_sizes": (
         "What other inputs would show; dotted: the configured one",
         "input_sizes.csv",
@@ -42,6 +46,10 @@ CAPTIONS = {
         "shapes.csv",
     ),
     "aspects": ("Width over height in the photo, by class", "aspects.csv"),
+    "aspects_parts": (
+        "Width over height in the photo, of all, by source and by subset; dotted: of all",
+        "aspects_parts.csv",
+    ),
     "coverage": (
         "How often a place in the picture is covered by an object, of all, by source and by subset",
         "coverage.csv",

@@ -22,6 +22,8 @@ def draw(found: Exploration, folder: Path) -> None:
     for name, histogram in found.histograms.items():
         log = not name.startswith("boxes_per_picture")
         distributions.histogram(histogram, folder / f"{name}.png", log=log)
+    for name, parts in found.by_part.items():
+        distributions.histograms(parts, folder / f"{name}.png")
     anchors = [shape for level in found.spec.levels for shape in level.anchors_wh]
     distributions.heat_maps(
         found.maps["shapes"],

@@ -62,12 +62,48 @@ def histogram(values: Histogram, path: Path, *, log: bool) -> None:
         axes.stairs(shares, values.edges, color=_colour(n), lw=1.8, label=f"{name} ({total:,})")
         axes.stairs(shares, values.edges, color=_colour(n), fill=True, alpha=0.12)
     if log:
-        axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_formatter(lambda x, _: f"1/{1 / x:g}" if x < 1 else f"{x:g}")
+        _doublings(axes)
     axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:g} %")
     axes.set_ylim(bottom=0)
     axes.set_xlim(values.edges[0], values.edges[-1])
     _finish(figure, axes, values.name, "share of the series", path, grid="both")
+
+
+def histograms(parts: Mapping[str, Histogram], path: Path) -> None:
+    """A row of panels a series, one panel a part of the data, over the same logarithmic axes.
+
+    Shares are of the panel's own sum, so that parts compare; a grey line repeats the first part.
+
+    Args:
+        parts: What to draw, by name, over the same edges.
+        path: Of the PNG file.
+    """
+    whole = next(iter(parts.values()))
+    names = most_frequent(whole.series, MAX_ROWS)
+    shown = list(parts.items())[:MAX_PARTS]
+    figure, all_axes = _panels(names, [part for part, _ in shown])
+    for row, name in enumerate(names):
+        of_all = whole.series[name] / max(int(whole.series[name].sum()), 1)
+        for column, (_, values) in enumerate(shown):
+            axes, total = all_axes[row, column], int(values.series[name].sum())
+            shares = values.series[name] / max(total, 1)
+            axes.stairs(shares, values.edges, color=_colour(row), fill=True, alpha=0.25)
+            axes.stairs(shares, values.edges, color=_colour(row), lw=1.2)
+            if column:
+                axes.stairs(of_all, values.edges, color=SOFT, lw=0.8, ls=":")
+            axes.set_title(f"{total:,}", loc="right", y=0.84, fontsize=8, color=SOFT)
+            _doublings(axes)
+            axes.minorticks_off()
+            axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:g} %")
+            axes.grid(color=GRID)
+            axes.set_axisbelow(True)
+            _quieten(axes)
+    # Once all is drawn: a limit that is set earlier would cut off what panels after it hold.
+    axes.set_xlim(whole.edges[0], whole.edges[-1])
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.1)
+    figure.supxlabel(whole.name, fontsize=9, color=SOFT)
+    figure.supylabel("share of the panel", fontsize=9, color=SOFT)
+    figure.savefig(path, metadata={"Software": None})
 
 
 def heat_maps(
@@ -89,19 +125,12 @@ def heat_maps(
         log: Logarithmic axes of sizes; lines of equal aspect are drawn.
         marks: Points (x, y) to mark on the first part's maps.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     names = most_frequent(next(iter(parts.values())).maps, MAX_ROWS)
     shown = list(parts.items())[:MAX_PARTS]
-    rows, columns = len(names), len(shown)
-    width, height = max(0.6 + 1.75 * columns, 4), 0.8 + 1.65 * rows
-    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
     low = _lowest(shown[0][1])
-    all_axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    figure, all_axes = _panels(names, [part for part, _ in shown])
     for row, name in enumerate(names):
-        for column, (part, values) in enumerate(shown):
+        for column, (_, values) in enumerate(shown):
             axes = all_axes[row, column]
             _map(axes, values, name, log)
             if log:
@@ -111,10 +140,6 @@ def heat_maps(
                 axes.text(0.5, 0.5, "none", transform=axes.transAxes, ha="center", color=SOFT)
             if column == 0 and marks:
                 axes.plot(*zip(*marks, strict=True), "+", color=INK, ms=6, mew=1.2)
-            if row == 0:
-                axes.set_title(part, fontsize=9.5, color=INK)
-            if column == 0:
-                axes.set_ylabel(name, fontsize=9.5, color=INK)
     figure.supxlabel(x_label, fontsize=9, color=SOFT)
     figure.supylabel(y_label, fontsize=9, color=SOFT)
     figure.savefig(path, metadata={"Software": None})
@@ -168,9 +193,35 @@ def _map(axes: Any, values: HeatMap, name: str, log: bool) -> None:
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_ticks([0, 0.5, 1])
             axis.set_major_formatter(lambda x, _: f"{100 * x:g} %")
+    _quieten(axes)
+
+
+def _panels(names: Sequence[str], parts: Sequence[str]) -> tuple[Any, Any]:
+    """A figure, and its axes by row (name) and column (part), all with the same limits."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows, columns = len(names), len(parts)
+    width, height = max(0.6 + 1.75 * columns, 4), 0.8 + 1.65 * rows
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    all_axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes, part in zip(all_axes[0], parts, strict=True):
+        axes.set_title(part, fontsize=9.5, color=INK)
+    for axes, name in zip(all_axes[:, 0], names, strict=True):
+        axes.set_ylabel(name, fontsize=9.5, color=INK)
+    return figure, all_axes
+
+
+def _quieten(axes: Any) -> None:
     axes.tick_params(labelsize=8, colors=SOFT, length=2)
     for side in axes.spines.values():
         side.set_color(GRID)
+
+
+def _doublings(axes: Any) -> None:
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(lambda x, _: f"1/{1 / x:g}" if x < 1 else f"{x:g}")
 
 
 def _lowest(values: HeatMap) -> tuple[float, float]:

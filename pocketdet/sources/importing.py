@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pocketdet import formats, params_file
-from pocketdet.config import FormatName, Validate
+from pocketdet.config import Source, Validate
 from pocketdet.curation import checks
 from pocketdet.dataset import DONT_CARE
 from pocketdet.errors import DatasetError
@@ -43,7 +43,7 @@ class Imported:
     findings: tuple[Finding, ...]
 
 
-def import_source(source: Path, format_name: FormatName, name: str, raw: Path) -> Imported:
+def import_source(source: Path, entry: Source, name: str, raw: Path) -> Imported:
     """Check an annotated folder and copy it to `raw`/`name`, whole or not at all.
 
     A folder that is there already with the same files is taken as it is, so that an import that was
@@ -52,7 +52,7 @@ def import_source(source: Path, format_name: FormatName, name: str, raw: Path) -
 
     Args:
         source: The folder.
-        format_name: How it is annotated.
+        entry: How it is annotated and to be read, as params.yaml will say.
         name: Of the source in the project.
         raw: The project's folder of sources.
 
@@ -70,7 +70,7 @@ def import_source(source: Path, format_name: FormatName, name: str, raw: Path) -
     taken = target.with_name(f"{name}.dvc").exists()
     if (present and not _same_files(source, target)) or (taken and not present):
         raise DatasetError(f"{target}: there is another source of this name; choose another name")
-    result = formats.read(format_name, source)
+    result = formats.read(entry.format, source, formats.ReadRules.of(entry))
     with checks.Memory(None) as memory:
         checks.inspect(result.dataset, source, memory, os.cpu_count() or 1)
     if not present:
@@ -98,7 +98,7 @@ def _copy(source: Path, target: Path) -> None:
 def add_to_params(
     path: Path,
     name: str,
-    format_name: FormatName,
+    entry: Source,
     classes: list[str] | None = None,
     others: Literal["drop", "ignore"] | None = None,
 ) -> Validate:
@@ -110,7 +110,7 @@ def add_to_params(
     Args:
         path: Of params.yaml.
         name: Of the source.
-        format_name: How it is annotated.
+        entry: How it is annotated and to be read.
         classes: New validate.classes; None or empty leaves them.
         others: What becomes of all names that are no class; None leaves the mapping.
 
@@ -127,9 +127,9 @@ def add_to_params(
         for sample in list(params["sample"]["sources"]):
             rules["sources"].pop(sample, None)
         del params["sample"]["sources"][:]
-        entry = CommentedMap({"format": format_name})
-        entry.fa.set_flow_style()
-        rules["sources"][name] = entry
+        keys = CommentedMap(entry.model_dump(exclude_defaults=True))
+        keys.fa.set_flow_style()
+        rules["sources"][name] = keys
         if classes:
             rules["classes"][:] = classes
             targets = {*classes, "ignore", "drop"}

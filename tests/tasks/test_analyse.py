@@ -1,7 +1,8 @@
 import csv
 import shutil
+from collections import Counter
 
-from pocketdet.dataset import Dataset
+from pocketdet.dataset import SUBSETS, Dataset, read_paths
 
 
 def table(path):
@@ -79,6 +80,23 @@ def test_counts_on_disk_agree_with_the_data_set(small, stages):
     for label in data.classes:
         objects = sum(b.label == label and not b.ignore for i in data for b in i.boxes)
         assert sum(int(r["objects"]) for r in rows if r["class"] == label) == objects
-    for name in ("heights", "aspects", "shapes"):
+    for name in ("heights", "heights_parts", "aspects", "aspects_parts", "shapes"):
         assert (small / f"analyse/{name}.png").stat().st_size > 1000
         assert (small / f"analyse/{name}.csv").is_file()
+    parts = {"all": list(data)}
+    for image in data:
+        parts.setdefault(image.source, []).append(image)
+    for name in SUBSETS:
+        parts[name] = list(data.subset(read_paths(small / f"subsets/{name}.txt")))
+    expected = {
+        (part, label): sum(b.label == label and not b.ignore for i in images for b in i.boxes)
+        for part, images in parts.items()
+        for label in data.classes
+    }
+    page = (small / "analyse/index.html").read_text()
+    for name in ("heights_parts", "aspects_parts"):
+        found = Counter()
+        for row in table(small / f"analyse/{name}.csv"):
+            found.update({(row["part"], label): int(row[label]) for label in data.classes})
+        assert found == expected
+        assert f"({name}.csv)" in page

@@ -113,3 +113,20 @@ def test_plots_are_the_same_bytes_each_time(tmp_path):
     for name in ("a.png", "b.png"):
         distributions.histogram(values, tmp_path / name, log=True)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_panels_are_high_enough_for_all_of_them(tmp_path, monkeypatch):
+    figures = []
+    panels = distributions._panels
+    monkeypatch.setattr(
+        distributions, "_panels", lambda *a: figures.append(panels(*a)) or figures[0]
+    )
+    edges = np.array([1.0, 2.0, 4.0])
+    parts = {
+        "all": Histogram("x", edges, {"a": np.array([5, 5]), "b": np.array([4, 4])}),
+        "one": Histogram("x", edges, {"a": np.array([0, 0]), "b": np.array([0, 4])}),
+    }
+    distributions.histograms(parts, tmp_path / "a.png")
+    for axes in figures[0][1].flat:
+        assert axes.get_ylim()[1] > 1  # all of b's in "one" are in one bin
+        assert axes.get_xlim() == (1, 4)
