@@ -10,6 +10,7 @@ with `ignore_reason`, `occlusion`, `truncation`, `annotator`; on an image `subse
 """
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -33,9 +34,18 @@ from pocketdet.formats.rows import (
     number,
     share,
 )
-from pocketdet.formats.source import USUAL, ReadRules, Source
+from pocketdet.formats.source import EMPTY, USUAL, ReadRules, Source
 
-UNREAD = ("segmentation", "keypoints")  # of an annotation
+UNREAD = ("segmentation", "keypoints")  # of an annotation; left out early, as they are large
+READ = {
+    "images": frozenset({"id", "file_name", "width", "height", "subset"}),
+    "categories": frozenset({"id", "name"}),
+    "annotations": frozenset(
+        {"id", "image_id", "category_id", "bbox", "iscrowd", "ignore", "ignore_reason"}
+        | {"occlusion", "truncation", "annotator", "area"}
+    ),
+}
+SAME_AREA = {"rel_tol": 0.01, "abs_tol": 1.0}  # px^2; COCO rounds sides to 0.01 px
 SHOWN = 60  # characters around an error
 # Where the annotation file may lie; the first pattern that matches anything wins.
 PLACES = tuple(
@@ -143,6 +153,10 @@ class _Reading:
         path = self.source.folder / name
         rows = self.source.rows(name)
         raw = _load(path, self.source.unread)
+        self.source.leave(raw, READ.keys())
+        for part, read in READ.items():
+            for row in _records(path, raw, part):
+                self.source.leave(row, read)
         labels: dict[Any, str] = {}
         for n, row in enumerate(_records(path, raw, "categories"), 1):
             label = row.get("name")
@@ -166,6 +180,9 @@ class _Reading:
                 rows.drop(annotation.record, "unknown image id", repr(annotation.image_id))
             else:
                 by_image[annotation.image_id].append(annotation)
+            self.source.unread["area"] += _has_own_area(annotation.fields)
+            by = annotation.fields.get("annotator")
+            self.source.unread["annotator"] += by not in EMPTY and not line(by)
         for key, record in records.items():
             self._image(rows, f"image {key}", record, by_image[key], labels, subset)
 
@@ -262,6 +279,14 @@ def _label(
     except DatasetError as error:
         rows.doubt(error, record, "unknown class", 1)
         return None
+
+
+def _has_own_area(row: dict[str, Any]) -> bool:
+    """Whether the stated area is not the box's, but that of an outline."""
+    area, bbox = row.get("area"), row.get("bbox")
+    if area is None or not isinstance(bbox, list) or len(bbox) != 4:
+        return False
+    return not math.isclose(number(area), number(bbox[2]) * number(bbox[3]), **SAME_AREA)
 
 
 def _box(rows: Rows, record: str, label: str, row: dict[str, Any], frame: Frame) -> Box | None:

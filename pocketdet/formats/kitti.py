@@ -7,10 +7,11 @@
                                        changing that would change every IoU of the devkit.
 
 Row: type, truncated 0..1, occluded 0..3, alpha, left, top, right, bottom, then 7 numbers of the
-box in space, which are not read and are written as the devkit's "unknown". Layout: `label_2/*.txt`,
-`image_2/`, official lists `ImageSets/{train,val,trainval,test}.txt`. DontCare becomes ignore, for
-any class; every other ignored box is written as DontCare, which loses its label and reason unless
-`pocketdet.json` holds them.
+box in space, and perhaps a score. Of these, alpha, the box in space and the score are not read, and
+the devkit's "unknown" is written. Layout: `label_2/*.txt`, `image_2/`, official lists
+`ImageSets/{train,val,trainval,test}.txt`. DontCare becomes ignore, for any class; every other
+ignored box is written as DontCare, which loses its label and reason unless `pocketdet.json` holds
+them.
 """
 
 import math
@@ -36,6 +37,7 @@ from pocketdet.formats.source import USUAL, ReadRules, Source
 
 FIELDS = 15
 UNKNOWN_3D = (-1, -1, -1, -1000, -1000, -1000, -10)  # height, width, length, x, y, z, rotation
+UNKNOWN_ALPHA = -10  # the devkit's; else the angle it is seen from
 EXPECTED = "label_2/*.txt"
 
 
@@ -106,14 +108,16 @@ def _box(source: Source, rows: Rows, record: str, line: str, frame: Frame) -> Bo
     words = line.split()
     if len(words) == FIELDS + 1 and not math.isnan(number(words[1])):
         fields = words[:FIELDS]
+        source.unread["score"] += 1
     if len(fields) < FIELDS:
         rows.drop(record, "malformed row", f"{len(fields)} fields, expected {FIELDS}")
         return None
     label = fields[0].strip()
-    truncation, occlusion, _, *sides = map(number, fields[1:8])
+    truncation, occlusion, alpha, *sides = map(number, fields[1:8])
     known = label != DONT_CARE
     if known and any(number(field) not in UNKNOWN_3D for field in fields[8:]):
         source.unread["box in space"] += 1
+    source.unread["alpha"] += known and alpha != UNKNOWN_ALPHA
     return rows.box(
         record,
         label,
@@ -127,9 +131,9 @@ def _box(source: Source, rows: Rows, record: str, line: str, frame: Frame) -> Bo
 
 def _line(box: Box) -> str:
     sides = " ".join(map(decimal, box.xyxy))
-    unknown = " ".join(map(str, UNKNOWN_3D))
+    alpha, unknown = UNKNOWN_ALPHA, " ".join(map(str, UNKNOWN_3D))
     if box.ignore:
-        return f"{DONT_CARE} -1 -1 -10 {sides} {unknown}\n"
+        return f"{DONT_CARE} -1 -1 {alpha} {sides} {unknown}\n"
     truncation = "-1" if box.truncation is None else f"{box.truncation:.12g}"
     occlusion = "-1" if box.occlusion is None else str(box.occlusion)
-    return f"{box.label} {truncation} {occlusion} -10 {sides} {unknown}\n"
+    return f"{box.label} {truncation} {occlusion} {alpha} {sides} {unknown}\n"

@@ -1,9 +1,10 @@
 """A source while it is read: its files, its pictures, and what is found wrong."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pocketdet.config import Orientation, Unannotated
 from pocketdet.config import Source as Entry
@@ -45,6 +46,7 @@ class ReadRules:
 
 
 USUAL = ReadRules()
+EMPTY: tuple[object, ...] = (None, "", [], {})  # fields that say nothing
 
 
 @dataclass(slots=True)
@@ -87,6 +89,11 @@ class Source:
     def rows(self, file: str) -> Rows:
         """Takes in the rows of one of the annotation files."""
         return Rows(file, self.findings, self.rules.lenient)
+
+    def leave(self, fields: Mapping[str, Any], read: Set[str]) -> None:
+        """Count the fields of a record that say something and are not among those read."""
+        for name in fields.keys() - read:
+            self.unread[str(name)] += fields[name] not in EMPTY
 
     def text(self, rows: Rows) -> str | None:
         """The text of the file of these rows, or None when it is dropped as broken.

@@ -11,6 +11,7 @@ ignore. `truncated` says only that a part is outside, so it is read as the share
 `truncation`, `occlusion`, `ignore`, and `annotator`, of an object or of the whole picture.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -35,6 +36,15 @@ from pocketdet.formats.rows import (
 from pocketdet.formats.source import USUAL, ReadRules, Source
 
 EXPECTED = "Annotations/*.xml"
+READ = {
+    # folder and path say where the picture lies, which its own place does; segmented is counted
+    "annotation": {"filename", "size", "object", "annotator", "folder", "path", "segmented"},
+    "size": {"width", "height", "depth"},  # depth: the picture's own counts
+    "object": {"name", "bndbox", "difficult", "ignore", "annotator"}
+    | {"truncated", "truncation", "occluded", "occlusion"},
+    "bndbox": {"xmin", "ymin", "xmax", "ymax"},
+}
+BLANK = ("", "unknown", "unspecified")  # what tools write where nobody said anything
 TRUNCATED = 0.5
 """Stands for "some unknown share": the devkit marks objects from about 0.15 to nearly 1."""
 
@@ -106,13 +116,22 @@ def _image(source: Source, label: str) -> tuple[str | None, Image | None]:
     stated = [number(root.findtext(f"size/{side}")) for side in ("width", "height")]
     if frame is None or not rows.fits("size", stated, frame, len(objects)):
         return path, None
-    for row in objects:
-        source.unread["part"] += len(row.findall("part"))
-        source.unread["pose"] += (row.findtext("pose") or "Unspecified") != "Unspecified"
+    source.unread.update(_unread(root))
     source.unread["segmentation"] += (root.findtext("segmented") or "0").strip() == "1"
     by = line(root.findtext("annotator"))
     boxes = (_box(rows, f"object {n}", row, frame, by) for n, row in enumerate(objects, 1))
     return path, Image(path, frame.upright_wh, tuple(filter(None, boxes)))
+
+
+def _unread(element: Any) -> Iterator[str]:
+    """Names of what an annotation says and `_box` and `_image` do not ask for."""
+    yield from element.attrib
+    for child in element:
+        if child.tag not in READ[element.tag]:
+            if child.attrib or any(t.strip().lower() not in BLANK for t in child.itertext()):
+                yield child.tag
+        elif child.tag in READ:
+            yield from _unread(child)
 
 
 def _picture(source: Source, rows: Rows, stated: str | None, boxes: int) -> str | None:

@@ -34,6 +34,9 @@ NAME_FILES = tuple(
     for name in (r"[^/]+\.ya?ml", r"classes\.txt", r"obj\.names", r"[^/]+\.names")
 )
 
+# Besides `names`: where the pictures lie, and the number of names.
+CONFIG_KEYS = frozenset({"names", "path", "train", "val", "test", "nc"})
+
 
 def read(folder: Path, rules: ReadRules = USUAL) -> ReadResult:
     """Read a folder in YOLO's layout.
@@ -43,7 +46,8 @@ def read(folder: Path, rules: ReadRules = USUAL) -> ReadResult:
             number that has no name.
     """
     source = Source.open(folder, rules)
-    classes = _names(source)
+    classes, raw = _names(source)
+    source.leave(raw, CONFIG_KEYS)
     labels = _label_files(source.files)
     if not labels:
         raise DatasetError(f"{folder}: expected labels/*.txt, found none")
@@ -153,25 +157,29 @@ def _label_files(files: list[str]) -> list[str]:
     return [path for path in labels if PurePosixPath(path).name.lower() not in others]
 
 
-def _names(source: Source) -> tuple[str, ...]:
-    """Class names in the order of their numbers."""
+def _names(source: Source) -> tuple[tuple[str, ...], dict[Any, Any]]:
+    """Class names in the order of their numbers, and all that `data.yaml` says, if it has them."""
     folder = source.folder
     for pattern in NAME_FILES:
         for path in source.files:
             if not pattern.fullmatch(path):
                 continue
             file = folder / path
-            is_yaml = path.lower().endswith("ml")
-            listed = _yaml_names(file) if is_yaml else read_text(file).splitlines()
-            if listed is None:  # some other YAML file
-                continue
+            raw: Any = {}
+            if path.lower().endswith("ml"):
+                raw = config(file)
+                if not isinstance(raw, dict) or "names" not in raw:  # some other YAML file
+                    continue
+                listed = _yaml_names(file, raw["names"])
+            else:
+                listed = read_text(file).splitlines()
             names = [name.strip() for name in listed if name.strip()]
             error = DatasetError(f"{file}: expected class names, each once, found {names}")
             if not names:
                 raise error
             if len(set(names)) < len(names):
                 source.rows(path).doubt(error, "names", "class named twice", 0)
-            return tuple(names)
+            return tuple(names), raw
     raise DatasetError(f"{folder}: expected class names in data.yaml or classes.txt, found neither")
 
 
@@ -192,12 +200,8 @@ def config(file: Path) -> Any:
         raise DatasetError(f"{file}: not YAML: {error}") from error
 
 
-def _yaml_names(file: Path) -> list[str] | None:
-    """`names` as a list, or as number: name from 0 on without a gap; None without `names`."""
-    raw = config(file)
-    if not isinstance(raw, dict) or "names" not in raw:
-        return None
-    names = raw["names"]
+def _yaml_names(file: Path, names: Any) -> list[str]:
+    """`names` as a list, or as number: name from 0 on without a gap."""
     if isinstance(names, dict) and sorted(names, key=str) == sorted(range(len(names)), key=str):
         names = [names[n] for n in range(len(names))]
     if not isinstance(names, list):

@@ -14,6 +14,7 @@ from pocketdet.formats.pictures import EXIF_ORIENTATION
 FORMATS = ("coco", "voc", "kitti", "yolo")
 FOLDERS = {"coco": "images", "voc": "JPEGImages", "kitti": "image_2", "yolo": "images"}
 LABELS = {"voc": "Annotations/a.xml", "kitti": "label_2/a.txt", "yolo": "labels/a.txt"}
+COCO_EXTRAS = {"attributes": 1, "score": 1}
 BOX = Box("person", (2, 3, 10, 20))
 
 
@@ -130,15 +131,33 @@ def test_lenient_reading_counts_and_goes_on(name, source, harm, reason, boxes):
     ("name", "old", "new", "unread"),
     [
         ("coco", '"iscrowd"', '"segmentation": [[1, 2, 3]], "iscrowd"', {"segmentation": 1}),
+        ("coco", '"iscrowd"', '"attributes": {"x": 1}, "score": 0, "iscrowd"', COCO_EXTRAS),
+        ("coco", '"area": 136', '"area": 99', {"area": 1}),
+        ("coco", '"iscrowd"', '"annotator": ["me"], "iscrowd"', {"annotator": 1}),
+        ("coco", '"file_name"', '"license": 3, "flickr_url": "", "file_name"', {"license": 1}),
+        ("coco", '"name"', '"supercategory": "animal", "name"', {"supercategory": 1}),
+        ("coco", '"images"', '"info": {"year": 1}, "licenses": [], "images"', {"info": 1}),
         ("voc", "Unspecified", "Left", {"pose": 1}),
+        ("voc", "<segmented>0", "<segmented>1", {"segmentation": 1}),
+        ("voc", "<size>", "<source><database>Unknown</database></source><size>", {}),
+        ("voc", "<size>", "<source><image>flickr</image></source><size>", {"source": 1}),
+        ("voc", "<annotation>", '<annotation verified="yes">', {"verified": 1}),
+        ("voc", "</object>", "<actions><run>1</run></actions></object>", {"actions": 1}),
+        ("voc", "<bndbox>", "<bndbox><angle>30</angle>", {"angle": 1}),
         ("voc", "</object>", "<part><name>head</name></part></object>", {"part": 1}),
         ("kitti", "-1000 -1000 -1000 -10", "1.84 1.47 8.41 0.01", {"box in space": 1}),
+        ("kitti", "-1000 -10\n", "-1000 -10 0.9\n", {"score": 1}),
+        ("kitti", " -1 -10 ", " -1 1.57 ", {"alpha": 1}),
+        ("yolo", "nc: 1", "kpt_shape: [17, 3]", {"kpt_shape": 1}),
     ],
 )
 def test_what_is_not_read_is_counted(name, source, old, new, unread):
     folder = source(name)
     assert not any(formats.read(name, folder).unread.values())
     file = folder / LABELS.get(name, "annotations.json")
+    if name == "yolo":
+        file = folder / "data.yaml"
+        file.write_text(file.read_text() + "nc: 1\n")
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new))
     found = formats.read(name, folder).unread
