@@ -29,10 +29,8 @@ from pocketdet.formats.rows import (
     Finding,
     ReadResult,
     Rows,
-    level,
     line,
     number,
-    share,
 )
 from pocketdet.formats.source import EMPTY, USUAL, ReadRules, Source
 
@@ -308,8 +306,8 @@ def _box(rows: Rows, record: str, label: str, row: dict[str, Any], frame: Frame)
         (x, y, x + w, y + h),
         frame,
         ignore=ignore,
-        occlusion=level(number(row.get("occlusion"))),
-        truncation=share(number(row.get("truncation"))),
+        occlusion=row.get("occlusion"),
+        truncation=row.get("truncation"),
         annotator=line(row.get("annotator")),
     )
 

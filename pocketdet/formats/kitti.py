@@ -29,9 +29,7 @@ from pocketdet.formats.rows import (
     ReadResult,
     Rows,
     decimal,
-    level,
     number,
-    share,
 )
 from pocketdet.formats.source import USUAL, ReadRules, Source
 
@@ -113,7 +111,7 @@ def _box(source: Source, rows: Rows, record: str, line: str, frame: Frame) -> Bo
         rows.drop(record, "malformed row", f"{len(fields)} fields, expected {FIELDS}")
         return None
     label = fields[0].strip()
-    truncation, occlusion, alpha, *sides = map(number, fields[1:8])
+    alpha, *sides = map(number, fields[3:8])
     known = label != DONT_CARE
     if known and any(number(field) not in UNKNOWN_3D for field in fields[8:]):
         source.unread["box in space"] += 1
@@ -124,8 +122,8 @@ def _box(source: Source, rows: Rows, record: str, line: str, frame: Frame) -> Bo
         sides,
         frame,
         ignore="" if known else DONT_CARE,
-        occlusion=level(occlusion) if known else None,
-        truncation=share(truncation) if known else None,
+        occlusion=fields[2] if known else None,
+        truncation=fields[1] if known else None,
     )
 
 

@@ -23,6 +23,7 @@ Reason = Literal[
     "zero area",
     "outside the picture",
     "reaches out of the picture",
+    "level out of range",
     "duplicate id",
     "unknown image id",
     "size differs from the file",
@@ -45,6 +46,9 @@ Reason = Literal[
 
 SLACK_PX = 0.02
 """A box may reach this far out before clipping is worth a finding: COCO rounds to 0.01 px twice."""
+
+UNKNOWN = -1
+"""Occlusion or truncation that KITTI leaves open; COCO and VOC made from it carry it on."""
 
 SIDECAR = "pocketdet.json"
 """Beside the annotations; holds what their format cannot. See `pocketdet.formats.sidecar`."""
@@ -109,8 +113,8 @@ class Rows:
         frame: Frame,
         *,
         ignore: str = "",
-        occlusion: int | None = None,
-        truncation: float | None = None,
+        occlusion: object = None,
+        truncation: object = None,
         annotator: str = "",
     ) -> Box | None:
         """A row as a box inside its picture, or None when it was dropped.
@@ -122,8 +126,8 @@ class Rows:
                 NaN where the text was no number.
             frame: Those pixels.
             ignore: See `Box`.
-            occlusion: See `Box`.
-            truncation: See `Box`.
+            occlusion: The field as it stands; None or KITTI's -1 where it is unknown.
+            truncation: Likewise.
             annotator: See `Box`.
         """
         x1, y1, x2, y2 = xyxy
@@ -144,7 +148,26 @@ class Rows:
         if max(-x1, -y1, x2 - w, y2 - h) > SLACK_PX:
             detail = f"{label} {list(xyxy)} clipped to {w} x {h} px"
             self.change(record, "reaches out of the picture", detail)
-        return Box(label, frame.upright(inside), ignore, occlusion, truncation, annotator)
+        return Box(
+            label,
+            frame.upright(inside),
+            ignore,
+            self._within(record, "occlusion 0, 1, 2 or 3", occlusion, level),
+            self._within(record, "truncation from 0 to 1", truncation, share),
+            annotator,
+        )
+
+    def _within(
+        self, record: str, expected: str, field: object, read: Callable[[float], T | None]
+    ) -> T | None:
+        """An attribute of a box, or None where it is unknown; noted if it is no such value."""
+        if field is None or number(field) == UNKNOWN:
+            return None
+        found = read(number(field))
+        if found is None:
+            detail = f"expected {expected}, found {field!r}; taken as unknown"
+            self.change(record, "level out of range", detail)
+        return found
 
     def drop(self, record: str, reason: Reason, detail: str = "") -> None:
         """Note a row that is no box."""

@@ -28,10 +28,8 @@ from pocketdet.formats.rows import (
     ReadResult,
     Rows,
     decimal,
-    level,
     line,
     number,
-    share,
 )
 from pocketdet.formats.source import USUAL, ReadRules, Source
 
@@ -164,14 +162,10 @@ def _box(rows: Rows, record: str, row: Any, frame: Frame, annotator: str) -> Box
     ignore = (row.findtext("ignore") or "").strip()
     if not ignore and flag(row, "difficult"):
         ignore = "difficult"
-    truncation = occlusion = None
-    if (text := row.findtext("truncation")) is not None:
-        truncation = share(number(text))
-    elif row.findtext("truncated") is not None:
+    truncation, occlusion = row.findtext("truncation"), row.findtext("occlusion")
+    if truncation is None and row.findtext("truncated") is not None:
         truncation = TRUNCATED if flag(row, "truncated") else 0.0
-    if (text := row.findtext("occlusion")) is not None:
-        occlusion = level(number(text))
-    elif row.findtext("occluded") is not None:
+    if occlusion is None and row.findtext("occluded") is not None:
         occlusion = int(flag(row, "occluded"))
     return rows.box(
         record,

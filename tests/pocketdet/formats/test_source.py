@@ -164,6 +164,38 @@ def test_what_is_not_read_is_counted(name, source, old, new, unread):
     assert {kind: count for kind, count in found.items() if count} == unread
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("coco", '"iscrowd"', '"occlusion": 7, "iscrowd"'),
+        ("coco", '"iscrowd"', '"occlusion": "heavy", "iscrowd"'),
+        ("coco", '"iscrowd"', '"truncation": 2.5, "iscrowd"'),
+        ("voc", "</object>", "<occlusion>7</occlusion></object>"),
+        ("voc", "</object>", "<truncation>3.0</truncation></object>"),
+        ("kitti", "person -1 -1", "person -1 7"),
+        ("kitti", "person -1 -1", "person 2 -1"),
+    ],
+)
+def test_a_level_that_no_format_has_is_said(name, source, old, new):
+    folder = source(name)
+    file = folder / LABELS.get(name, "annotations.json")
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    result = formats.read(name, folder)
+    (box,) = result.dataset.images[0].boxes
+    assert (box.occlusion, box.truncation) == (None, None)
+    assert [(f.reason, f.dropped) for f in result.findings] == [("level out of range", False)]
+
+
+def test_an_unknown_level_is_no_finding(source):
+    folder = source("coco")
+    text = (folder / "annotations.json").read_text()
+    unknown = '"occlusion": -1, "truncation": null, "iscrowd"'
+    (folder / "annotations.json").write_text(text.replace('"iscrowd"', unknown))
+    assert not formats.read("coco", folder).findings
+    assert not formats.read("kitti", source("kitti")).findings
+
+
 def test_two_annotations_of_one_picture_are_refused(source):
     folder = source("voc")
     text = (folder / "Annotations/a.xml").read_text()
