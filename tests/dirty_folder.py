@@ -93,7 +93,7 @@ def yolo(folder: Path) -> Path:
     for n in range(4):
         add(val, f"dog_{n}.png", photo(60 + n), f"1 0.5 0.5 0.2{n} 0.5\n")
     add(val, "other.png", photo(70), "3 0.5 0.5 0.25 0.5\n")
-    (folder / "test.txt").write_text("images/train/copied_0.png\nimages/train/gone.png\n")
+    (folder / "test.txt").write_text("images/train/empty.png\nimages/train/gone.png\n")
     (folder / "data.yaml").write_text(
         "nc: 6\ntrain: [images/train, images/nowhere]\nval: images/val\ntest: test.txt\n"
         f"names: {json.dumps(NAMES)}\n"

@@ -38,6 +38,7 @@ Reason = Literal[
     "picture annotated twice",
     "unsafe file name",
     "listed without annotation",
+    "listed picture not found",
     "in two official lists",
     "cannot be written",
     "only in pocketdet.json",

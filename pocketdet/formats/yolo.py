@@ -6,13 +6,15 @@
 
 Layout: class names in `data.yaml` (`names`), `classes.txt` or `obj.names`; `images/` and `labels/`
 with folders train, val (or valid), test on top or below, which are official subsets when there are
-two or more; or label files beside their pictures. As YOLO's own loaders do, a picture without a
-label file counts as one without objects, and a row of more than four numbers as a polygon, of
-which the bounding box is taken. The format has no ignore, occlusion or truncation: ignored boxes
-are not written, and reported as lost unless `pocketdet.json` holds them.
+two or more; or label files beside their pictures. Lists of pictures that `data.yaml` names as
+train, val or test are official, too, and count more than the folders. As YOLO's own loaders do, a
+picture without a label file counts as one without objects, and a row of more than four numbers as a
+polygon, of which the bounding box is taken. The format has no ignore, occlusion or truncation:
+ignored boxes are not written, and reported as lost unless `pocketdet.json` holds them.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -20,9 +22,9 @@ from typing import Any
 
 import yaml
 
-from pocketdet.dataset import Box, Dataset, Image
+from pocketdet.dataset import SUBSETS, Box, Dataset, Image
 from pocketdet.errors import DatasetError
-from pocketdet.formats.files import read_text
+from pocketdet.formats.files import read_text, safe
 from pocketdet.formats.lists import subset_of
 from pocketdet.formats.pictures import Frame
 from pocketdet.formats.placing import label_path, place
@@ -43,12 +45,15 @@ def read(folder: Path, rules: ReadRules = USUAL) -> ReadResult:
 
     Raises:
         DatasetError: No class names or no label file; a label file without picture; a class
-            number that has no name.
+            number that has no name; a list that names no picture of the folder, or one of another
+            list.
     """
     source = Source.open(folder, rules)
-    classes, raw = _names(source)
+    described, raw = _description(source)
     source.leave(raw, CONFIG_KEYS)
-    labels = _label_files(source.files)
+    classes = _names(source, described, raw)
+    lists = _lists(source, described, raw)
+    labels = [path for path in _label_files(source.files) if path not in lists]
     if not labels:
         raise DatasetError(f"{folder}: expected labels/*.txt, found none")
     read_from: dict[str, str] = {}
@@ -67,8 +72,11 @@ def read(folder: Path, rules: ReadRules = USUAL) -> ReadResult:
         read_from[image.path] = image.path
     images.sort(key=lambda image: image.path)
     subsets = {image.path: subset_of(image.path.rpartition("/")[0]) for image in images}
-    if len({*subsets.values()} - {""}) > 1:
-        images = [replace(image, subset=subsets[image.path]) for image in images]
+    if len({*subsets.values()} - {""}) < 2:
+        subsets = {}
+    subsets |= _listed(source, lists)
+    if subsets:
+        images = [replace(image, subset=subsets.get(image.path, "")) for image in images]
     kept = tuple(read_from[image.path] for image in images)
     return ReadResult(Dataset(classes, tuple(images)), tuple(source.findings), kept, source.unread)
 
@@ -157,29 +165,114 @@ def _label_files(files: list[str]) -> list[str]:
     return [path for path in labels if PurePosixPath(path).name.lower() not in others]
 
 
-def _names(source: Source) -> tuple[tuple[str, ...], dict[Any, Any]]:
-    """Class names in the order of their numbers, and all that `data.yaml` says, if it has them."""
+def _description(source: Source) -> tuple[str, dict[Any, Any]]:
+    """The YAML file that describes the data set, with what it says; "" and nothing without one."""
+    found: tuple[str, dict[Any, Any]] = ("", {})
+    for path in filter(NAME_FILES[0].fullmatch, source.files):
+        raw = config(source.folder / path)
+        if isinstance(raw, dict) and "names" in raw:
+            return path, raw
+        if isinstance(raw, dict) and "train" in raw and not found[0]:
+            found = path, raw  # the names are elsewhere
+    return found
+
+
+def _lists(source: Source, described: str, raw: dict[Any, Any]) -> dict[str, str]:
+    """The list files that `data.yaml` names, each with its subset."""
+    whole = source.folder.resolve()
+    found: dict[str, str] = {}
+    for subset in SUBSETS:
+        for _, path in entries(source.folder, described, raw, subset):
+            if path is not None and path.is_file():
+                name = path.relative_to(whole).as_posix()
+                if found.setdefault(name, subset) != subset:
+                    error = DatasetError(
+                        f"{source.folder / described}: {name} is the list of {found[name]} and of "
+                        f"{subset}; a picture belongs to one list"
+                    )
+                    source.rows(described).doubt(error, subset, "in two official lists", 0)
+    return found
+
+
+def _listed(source: Source, lists: dict[str, str]) -> dict[str, str]:
+    """Picture -> subset, from list files; every line is untrusted."""
+    subsets: dict[str, str] = {}
+    for file, subset in lists.items():
+        rows, path = source.rows(file), source.folder / file
+        near = (file.rpartition("/")[0], "")
+        for n, line in enumerate((source.text(rows) or "").splitlines(), 1):
+            if not line.strip():
+                continue
+            record = f"line {n}"
+            read = partial(safe, line.strip(), path, record)
+            name = rows.attempt(read, record, "unsafe file name", 0)
+            if name is None:
+                continue
+            find = partial(source.pictures.named, name, near, path, record)
+            picture = rows.attempt(find, record, "listed picture not found", 0)
+            if picture is not None and subsets.setdefault(picture, subset) != subset:
+                error = DatasetError(
+                    f"{path}: {record}: {picture} is also listed for {subsets[picture]}; "
+                    "a picture belongs to one list"
+                )
+                rows.doubt(error, record, "in two official lists", 0)
+    return subsets
+
+
+def entries(
+    folder: Path, described: str, raw: dict[Any, Any], subset: str
+) -> Iterator[tuple[str, Path | None]]:
+    """What `data.yaml` says of a subset, and where that leads inside the folder, if it does.
+
+    An entry starts from `path`, from the folder, or from the file's own place. Roboflow's exports
+    say "../train/images" for a folder beside the file.
+
+    Args:
+        folder: Of the data set.
+        described: The YAML file, below it.
+        raw: What it says.
+        subset: "train", "val" or "test".
+    """
+    starts = (str(raw.get("path") or ""), "", described.rpartition("/")[0])
+    said = raw.get(subset) or ()
+    for entry in map(str, said if isinstance(said, list | tuple) else (said,)):
+        yield entry, _inside(folder, starts, entry)
+
+
+def _inside(folder: Path, starts: tuple[str, ...], entry: str) -> Path | None:
+    whole = folder.resolve()
+    for start in starts:
+        for words in (entry, entry.removeprefix("../")):
+            try:
+                path = (folder / start / words).resolve()
+                if path.is_relative_to(whole) and path.exists():
+                    return path
+            except (OSError, ValueError):  # a name too long, or with a zero byte
+                continue
+    return None
+
+
+def _names(source: Source, described: str, raw: dict[Any, Any]) -> tuple[str, ...]:
+    """Class names in the order of their numbers."""
     folder = source.folder
     for pattern in NAME_FILES:
         for path in source.files:
             if not pattern.fullmatch(path):
                 continue
             file = folder / path
-            raw: Any = {}
-            if path.lower().endswith("ml"):
-                raw = config(file)
-                if not isinstance(raw, dict) or "names" not in raw:  # some other YAML file
-                    continue
-                listed = _yaml_names(file, raw["names"])
-            else:
+            if not path.lower().endswith("ml"):
                 listed = read_text(file).splitlines()
+            elif path == described and "names" in raw:
+                listed = _yaml_names(file, raw["names"])
+            else:  # some other YAML file
+                continue
             names = [name.strip() for name in listed if name.strip()]
             error = DatasetError(f"{file}: expected class names, each once, found {names}")
             if not names:
                 raise error
             if len(set(names)) < len(names):
                 source.rows(path).doubt(error, "names", "class named twice", 0)
-            return tuple(names), raw
+            return tuple(names)
     raise DatasetError(f"{folder}: expected class names in data.yaml or classes.txt, found neither")
 
 

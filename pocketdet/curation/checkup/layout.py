@@ -6,14 +6,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pocketdet.curation.checkup.symptom import Symptom
+from pocketdet.dataset import SUBSETS
 from pocketdet.errors import DatasetError
 from pocketdet.formats import ReadResult
-from pocketdet.formats.files import read_text, walk
+from pocketdet.formats.files import read_text, safe, walk
 from pocketdet.formats.pictures import PICTURE_SUFFIXES, fold
-from pocketdet.formats.yolo import config
+from pocketdet.formats.yolo import config, entries
 
 LABEL_SUFFIXES = (".txt", ".xml", ".json", ".yaml", ".yml", ".names", ".data", ".csv", ".md")
-SPLITS = ("train", "val", "test")
 
 
 def check(folder: Path, root: Path, result: ReadResult) -> Iterator[Symptom]:
@@ -63,63 +63,42 @@ def _config(folder: Path, name: str, raw: dict[str, Any]) -> Iterator[Symptom]:
         what = f"no {' and no '.join(missing)}"
         yield Symptom("config.missing_split", "warning", len(missing), what, (name,))
     absent: list[str] = []
-    unlisted: list[str] = []
     splits: dict[Path, set[str]] = defaultdict(set)
-    for split in SPLITS:
-        entries = raw.get(split) or ()
-        for entry in entries if isinstance(entries, list | tuple) else (entries,):
-            path = _resolve(folder, raw, str(entry))
-            pictures: list[Path | str] = []
+    for split in SUBSETS:
+        for entry, path in entries(folder, name, raw, split):
+            pictures: list[Path] = []
             if path is not None:
                 pictures = _listed(folder, path) if path.is_file() else _pictures(path)
             if not pictures:
                 absent.append(f"{split}: {entry}")
-            unlisted += [f"{entry}: {line}" for line in pictures if isinstance(line, str)]
             for picture in pictures:
-                if isinstance(picture, Path):
-                    splits[picture.resolve()].add(split)
+                splits[picture.resolve()].add(split)
     if absent:
         what = "no such folder or list, or no picture in it"
         yield Symptom("config.path_not_found", "warning", len(absent), what, tuple(absent))
-    if unlisted:
-        what = "listed, and not there"
-        yield Symptom("files.missing_picture", "error", len(unlisted), what, tuple(unlisted))
     several = [f"{p.name}: {', '.join(sorted(s))}" for p, s in splits.items() if len(s) > 1]
     if several:
         what = "one picture in two subsets"
         yield Symptom("subsets.overlap", "error", len(several), what, tuple(sorted(several)))
 
 
-def _resolve(folder: Path, raw: dict[str, Any], entry: str) -> Path | None:
-    """Where a split's entry leads inside the folder: from `path`, or from the file's own place.
-
-    Roboflow's exports say "../train/images" for a folder beside the file.
-    """
-    whole = folder.resolve()
-    for start in (str(raw.get("path") or ""), ""):
-        for words in (entry, entry.removeprefix("../")):
-            try:
-                path = (folder / start / words).resolve()
-                if path.is_relative_to(whole) and path.exists():
-                    return path
-            except (OSError, ValueError):  # a name too long, or with a zero byte
-                continue
-    return None
-
-
-def _listed(folder: Path, file: Path) -> list[Path | str]:
-    """Pictures that a list names; as text those that are not there."""
+def _listed(folder: Path, file: Path) -> list[Path]:
+    """Pictures of the folder that a list names; the reader says what is wrong with the others."""
     try:
         lines = [line.strip() for line in read_text(file).splitlines() if line.strip()]
     except DatasetError:
         return []
-    found: list[Path | str] = []
+    found: list[Path] = []
     for line in lines:
-        tries = (file.parent / line, folder / line)
-        found.append(next((path for path in tries if path.is_file()), line))
+        try:
+            name = safe(line, file, "line")
+        except DatasetError:
+            continue
+        tries = (file.parent / name, folder / name)
+        found += [path for path in tries if path.is_file()][:1]
     return found
 
 
-def _pictures(folder: Path) -> list[Path | str]:
+def _pictures(folder: Path) -> list[Path]:
     paths = sorted(folder.rglob("*"))
     return [path for path in paths if path.suffix.lower() in PICTURE_SUFFIXES]

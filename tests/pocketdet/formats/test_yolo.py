@@ -1,7 +1,7 @@
 import pytest
 
 from pocketdet.errors import DatasetError
-from pocketdet.formats import yolo
+from pocketdet.formats import ReadRules, yolo
 
 
 @pytest.fixture
@@ -72,6 +72,54 @@ def test_folders_of_subsets(tmp_path, picture, layout):
     (tmp_path / "data.yaml").write_text("names:\n  0: person\n")
     subsets = [image.subset for image in yolo.read(tmp_path).dataset]
     assert sorted(subsets) == ["train", "val"]
+
+
+@pytest.fixture
+def listed(source, picture, tmp_path):
+    """Reads three pictures with these texts as train.txt and val.txt, named in data.yaml."""
+    picture("images/b.jpg")
+    picture("images/c.jpg")
+
+    def read(train, val, names="names: [person]\n", **rules):
+        (tmp_path / "train.txt").write_text(train)
+        (tmp_path / "val.txt").write_text(val)
+        (tmp_path / "data.yaml").write_text(f"train: [train.txt]\nval: val.txt\n{names}")
+        (tmp_path / "labels/a.txt").touch()
+        return yolo.read(tmp_path, ReadRules(**rules))
+
+    return read
+
+
+@pytest.mark.parametrize("names", ["names: [person]\n", ""])
+def test_lists_of_pictures_are_honoured(listed, tmp_path, names):
+    (tmp_path / "classes.txt").write_text("person\n")
+    result = listed("./images/a.jpg\r\n\r\n", "images/c.jpg\n", names)
+    assert [image.subset for image in result.dataset] == ["train", "", "val"]
+
+
+@pytest.mark.parametrize(
+    ("val", "reason", "says"),
+    [
+        ("/etc/hostname", "unsafe file name", r"val\.txt: line 2: .*leaves the data folder"),
+        ("../../etc/passwd", "unsafe file name", r"val\.txt: line 2: .*leaves the data folder"),
+        ("images/gone.jpg", "listed picture not found", r"val\.txt: line 2: .*'images/gone\.jpg'"),
+        ("images/a.jpg", "in two official lists", r"val\.txt: line 2: .*also listed for train"),
+    ],
+)
+def test_doubtful_lines_of_lists_are_errors(listed, val, reason, says):
+    texts = ("images/a.jpg\n", f"images/b.jpg\n{val}\n")
+    with pytest.raises(DatasetError, match=says):
+        listed(*texts)
+    result = listed(*texts, lenient=True)
+    assert [image.subset for image in result.dataset] == ["train", "val", ""]
+    lists = [(f.file, f.record, f.reason) for f in result.findings if f.file == "val.txt"]
+    assert lists == [("val.txt", "line 2", reason)]
+
+
+def test_one_list_for_two_subsets_is_an_error(listed, tmp_path):
+    names = "names: [person]\ntest: val.txt\n"
+    with pytest.raises(DatasetError, match=r"data\.yaml: val\.txt is the list of val and of test"):
+        listed("images/a.jpg", "images/b.jpg", names)
 
 
 @pytest.mark.parametrize(

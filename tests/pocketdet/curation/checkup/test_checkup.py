@@ -23,7 +23,7 @@ DOCTOR = {
     "config.duplicate_names": "reading.class_named_twice",
     "files.orphan_label": "reading.picture_not_found",
     "files.missing_label": "reading.picture_without_annotation",
-    "files.missing_image": "files.missing_picture",
+    "files.missing_image": "reading.listed_picture_not_found",
     "files.unsupported_ext": "files.no_picture",
     "files.case_collision": "files.same_name",
     "labels.syntax": "reading.malformed_row",
@@ -197,6 +197,14 @@ def test_folders_are_looked_for_as_roboflow_names_them_and_never_outside(tmp_pat
         tmp_path / "a", "names: [person]\ntrain: ../train/images\nval: /\ntest: ../..\n"
     )
     assert found["config.path_not_found"] == 2
+
+
+def test_a_list_that_leaves_the_folder_is_an_error(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/train.txt").write_text("train/images/a.png\n/etc/hostname\n../../etc/passwd\n")
+    found = config_symptoms(tmp_path / "a", "names: [person]\ntrain: train.txt\n")
+    assert found["reading.unsafe_file_name"] == 2
+    assert "config.path_not_found" not in found
 
 
 @pytest.mark.parametrize("value", ["5", "{a: b}", "[[1], {}]", f'"{"x" * 5000}"', '"a\\0b"'])
