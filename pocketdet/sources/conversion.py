@@ -37,12 +37,15 @@ def convert(
             files of the pictures are copied as they are, EXIF orientation included.
 
     Raises:
-        DatasetError: The source cannot be read, or `out` is not empty.
+        DatasetError: The source cannot be read, or not be written so, or `out` is not empty.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DatasetError(f"{out}: is there already; name a new folder")
     result = formats.read(from_format, source, rules)
     root = rules.images or (source if source.is_dir() else source.parent)
     with whole_folder(out) as partial:
-        lost = formats.write(to_format, result.dataset, partial, root, with_sidecar=True)
+        try:
+            lost = formats.write(to_format, result.dataset, partial, root, with_sidecar=True)
+        except DatasetError as error:  # it is about what was read; the partial folder goes
+            raise DatasetError(str(error).replace(str(partial), str(source))) from error
     return Converted(result, lost)

@@ -70,9 +70,46 @@ def test_nothing_is_left_of_a_conversion_that_fails(source, tmp_path):
     rows = json.loads((source / "annotations.json").read_text())
     rows["images"].append({"id": 3, "file_name": "A.jpg"})
     (source / "annotations.json").write_text(json.dumps(rows))
-    with pytest.raises(DatasetError, match="rename one"):
+    with pytest.raises(DatasetError, match=r"/source: images/a\.png and .*A\.jpg .*rename one"):
         convert(source, tmp_path / "out", "--from", "coco", "--to", "voc")
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_what_cannot_be_written_names_the_source(source, tmp_path):
+    text = (source / "annotations.json").read_text()
+    (source / "annotations.json").write_text(text.replace('"person"', '"a  person"'))
+    with pytest.raises(DatasetError, match=r"/source: class 'a  person'"):
+        convert(source, tmp_path / "out", "--from", "coco", "--to", "voc")
+
+
+@pytest.mark.parametrize("name", ["voc", "kitti", "yolo", "coco"])
+def test_one_file_name_in_two_folders(source, tmp_path, name):
+    for folder, picture in (("x", "b"), ("y", "a")):
+        (source / f"images/{folder}").mkdir()
+        (source / f"images/{picture}.png").rename(source / f"images/{folder}/1.png")
+    text = (source / "annotations.json").read_text()
+    text = text.replace('"b.png"', '"x/1.png"').replace('"a.png"', '"y/1.png"')
+    (source / "annotations.json").write_text(text)
+    assert convert(source, tmp_path / "out", "--from", "coco", "--to", name).exit_code == 0
+    first, second = formats.read(name, tmp_path / "out").dataset
+    assert [i.path.rpartition("/")[2] for i in (first, second)] == ["x_1.png", "y_1.png"]
+    assert [len(i.boxes) for i in (first, second)] == [2, 0]
+    for image, folder in ((first, "x"), (second, "y")):
+        copy = (tmp_path / "out" / image.path).read_bytes()
+        assert copy == (source / f"images/{folder}/1.png").read_bytes()
+
+
+def test_one_file_name_in_two_subsets_stays(source, tmp_path):
+    for subset, picture in (("train", "b"), ("val", "a")):
+        (source / f"images/{subset}").mkdir()
+        (source / f"images/{picture}.png").rename(source / f"images/{subset}/1.png")
+    rows = json.loads((source / "annotations.json").read_text())
+    for row, subset in zip(rows["images"], ("train", "val"), strict=True):
+        row.update(file_name=f"{subset}/1.png", subset=subset)
+    (source / "annotations.json").write_text(json.dumps(rows))
+    assert convert(source, tmp_path / "out", "--from", "coco", "--to", "yolo").exit_code == 0
+    paths = [image.path for image in formats.read("yolo", tmp_path / "out").dataset]
+    assert paths == ["images/train/1.png", "images/val/1.png"]
 
 
 def test_a_clean_folder_has_exit_status_0(source):
