@@ -202,10 +202,9 @@ TALL = (8, 16, 32)  # px; what is lower is hard, harder, hopeless
 def parts(table: Table) -> dict[str, Table]:
     """The whole, each source and each subset, by name; empty ones and single ones are left out."""
     found = {"all": table}
-    for names, of_image in (
-        (table.sources, table.image_source),
-        (table.subsets, table.image_subset),
-    ):
+    taken = {"all", *table.subsets}
+    sources = [f"source {name}" if name in taken else name for name in table.sources]
+    for names, of_image in ((sources, table.image_source), (table.subsets, table.image_subset)):
         if len(names) > 1:
             masks = ((name, of_image == n) for n, name in enumerate(names))
             found |= {name: table.only(mask) for name, mask in masks if mask.any()}

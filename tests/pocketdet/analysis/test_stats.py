@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -73,6 +75,8 @@ def test_parts_are_the_whole_its_sources_and_its_subsets():
     assert (len(parts["val"].image), len(parts["val"].image_source)) == (0, 1)
     assert len(parts["train"].image) == len(TABLE.image)
     assert stats.coverage(parts["val"], 4).maps["person"].sum() == 0
+    confusing = replace(TABLE, sources=("all", "train"))
+    assert list(stats.parts(confusing)) == ["all", "source all", "source train", "train", "val"]
 
 
 @pytest.mark.parametrize("resize", ["stretch", "letterbox"])
