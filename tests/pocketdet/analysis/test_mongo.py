@@ -1,7 +1,11 @@
 import os
 import socket
+import subprocess
+import sys
+import time
 
 import pytest
+from conftest import REPOSITORY
 from servers import free_port
 
 from pocketdet.analysis import mongo
@@ -38,6 +42,26 @@ def test_what_answers_and_is_no_mongodb_is_none(nothing, monkeypatch):
         monkeypatch.setenv(mongo.VARIABLE, f"mongodb://127.0.0.1:{server.getsockname()[1]}")
         with pytest.raises(BrowseError, match="no MongoDB answers"):
             mongo.find(nothing)
+
+
+def test_explore_says_within_two_seconds_that_what_answers_is_no_mongodb():
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        environment = {
+            **os.environ, mongo.VARIABLE: f"mongodb://127.0.0.1:{server.getsockname()[1]}"
+        }  # fmt: skip
+        took = []
+        while len(took) < 5 and min(took, default=9) > 2:  # the machine may be busy
+            start = time.perf_counter()
+            done = subprocess.run(
+                [sys.executable, "-m", "pocketdet", "explore"],
+                cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            took.append(time.perf_counter() - start)
+            assert done.returncode == 1
+            assert "FiftyOne: not run: no MongoDB answers at 127.0.0.1" in done.stderr
+    assert min(took) <= 2
 
 
 def test_an_address_that_is_none_is_an_error(nothing, monkeypatch):
