@@ -45,6 +45,15 @@ def find(project: Path) -> str:
     return uri
 
 
+def state(project: Path) -> str:
+    """In a line: "FiftyOne: not run" and why, or the command that opens it."""
+    try:
+        find(project)
+    except BrowseError as error:
+        return str(error)
+    return "FiftyOne: pocketdet explore"
+
+
 def refuse_unreachable(uri: str) -> None:
     """Ask for an answer within ANSWER_MS, where FiftyOne itself would try for 10 to 40 s.
 
