@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pocketdet import project
+from pocketdet.analysis import mongo
 from pocketdet.devices import cards
 from pocketdet.errors import ParamsError
 from tasks import params
@@ -80,6 +81,7 @@ def main() -> int:
     }
     for name, path in places.items():
         out.print(f"{name}: {path if path.exists() else 'not made yet: dvc repro'}", soft_wrap=True)
+    out.print(mongo.state(here), soft_wrap=True)
     return 0
 
 

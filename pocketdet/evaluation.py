@@ -13,6 +13,7 @@ from pocketdet.config import Evaluate
 from pocketdet.dataset import Dataset
 from pocketdet.detector.decode import Detections, OperatingPoint
 from pocketdet.errors import DatasetError
+from pocketdet.files import sha256
 from pocketdet.inference import Candidates
 from pocketdet.preprocess import Preprocessing
 from pocketdet.scoring import results
@@ -110,7 +111,8 @@ class Evaluator:
         light = brightness(dataset, self.raw) if asked else None
         plan = Plan(self.section.resamples, LEVEL, self.seed)
         of_group = groups(self.groups_file, dataset)
-        return result, results.assess(result, plan, of_group, slices, light)
+        contents = {i.path: sha256(self.raw / i.path) for i in dataset} if slices else {}
+        return result, results.assess(result, plan, of_group, slices, light, contents)
 
 
 def expressions(section: Evaluate, dataset: Dataset) -> list[Expression]:

@@ -1,6 +1,7 @@
 """A project as all stages but `package` leave it, made up with the stages' own writers."""
 
 import json
+from collections import defaultdict
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -103,7 +104,9 @@ def _evaluate(report: Path, raw: Path) -> None:
     result = results.evaluate(dataset, found, tables, SCORING, choice.point)
     scored = dict.fromkeys(("val", "test"), result)
     small = slices.parse({"small": "side < 80", "nowhere": "source == 'x'"})
-    assessed = dict.fromkeys(scored, results.assess(result, PLAN, None, small, None))
+    assessed = dict.fromkeys(
+        scored, results.assess(result, PLAN, None, small, None, defaultdict(str))
+    )
     worst = cases.worst(result, assessed["test"], 12)
     for folder in ("slices", "errors"):
         (report / folder).mkdir()

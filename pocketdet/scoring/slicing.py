@@ -1,13 +1,13 @@
 """Which objects, detections and pictures of a subset a slice holds, and its identity."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pocketdet.boxes import areas
-from pocketdet.dataset import Dataset
+from pocketdet.curation.splitting import digest
+from pocketdet.dataset import Dataset, Image
 from pocketdet.scoring.columns import Bools, Floats, Ints
 from pocketdet.scoring.table import Table, part
 from pocketdet.slices import Column, Expression
@@ -24,6 +24,7 @@ class Slice:
         table: The subset's table, in which only the slice's objects count.
         members: One line an object: path, tab, number of its box in the picture from 0; a picture
             without an object of the slice is a line with its path alone.
+        sha256: Content hash of the members: of their pictures and boxes, as of a subset.
     """
 
     name: str
@@ -31,15 +32,15 @@ class Slice:
     pictures: Bools
     table: Table
     members: Sequence[str]
-
-    @property
-    def sha256(self) -> str:
-        """Content hash of the membership."""
-        return hashlib.sha256("".join(f"{line}\n" for line in self.members).encode()).hexdigest()
+    sha256: str
 
 
 def cut(
-    expressions: Sequence[Expression], table: Table, dataset: Dataset, brightness: Floats | None
+    expressions: Sequence[Expression],
+    table: Table,
+    dataset: Dataset,
+    brightness: Floats | None,
+    contents: Mapping[str, str],
 ) -> Iterator[Slice]:
     """The slices of a subset.
 
@@ -48,6 +49,7 @@ def cut(
         table: The matched subset, of `dataset`.
         dataset: Its ground truth.
         brightness: (I,) mean luma, 0..1; None if no expression asks.
+        contents: Content hash by image path.
     """
     objects, found = table.objects, table.found
     pictures = _of_images(dataset, table, brightness)
@@ -62,12 +64,14 @@ def cut(
         mine = expression.truth({**_spread(pictures, objects.image), **of_objects}, len(objects))
         theirs = expression.truth({**_spread(pictures, found.image), **of_found}, len(found))
         counting = table.counts & mine.yes
+        image, order = objects.image[counting], number[counting]
         yield Slice(
             expression.name,
             expression.text,
             inside,
             part(table, mine.yes, ~theirs.no),
-            _members(dataset, inside, objects.image[counting], number[counting]),
+            _members(dataset, inside, image, order),
+            digest(_alone(dataset, inside, image, order), contents),
         )
 
 
@@ -75,6 +79,13 @@ def _members(dataset: Dataset, inside: Bools, image: Ints, number: Ints) -> list
     lines = [f"{dataset.images[i].path}\t{n}" for i, n in zip(image, number, strict=True)]
     empty = np.setdiff1d(np.flatnonzero(inside), image)
     return sorted([*lines, *(dataset.images[i].path for i in empty.tolist())])
+
+
+def _alone(dataset: Dataset, inside: Bools, image: Ints, number: Ints) -> Iterator[Image]:
+    """The pictures of the slice with its objects alone."""
+    for i in np.flatnonzero(inside).tolist():
+        whole, (first, end) = dataset.images[i], np.searchsorted(image, [i, i + 1])
+        yield replace(whole, boxes=tuple(whole.boxes[n] for n in number[first:end].tolist()))
 
 
 def _of_images(dataset: Dataset, table: Table, brightness: Floats | None) -> dict[str, Column]:

@@ -171,7 +171,7 @@ def _voc(wanted: Wanted, target: Path) -> int:
         from torchvision.datasets.voc import DATASET_YEAR_DICT
     except (ImportError, RuntimeError) as error:  # RuntimeError: built for another PyTorch
         raise DatasetError(
-            f"voc-2012 needs torchvision ({error}): pip install 'pocketdet[voc]'"
+            f"voc-2012 needs torchvision ({error}): pip install -e '.[voc]' in pocketdet's folder"
         ) from None
     from fiftyone.zoo.datasets.torch import VOC2012Dataset
 

@@ -1,7 +1,11 @@
 import os
 import socket
+import subprocess
+import sys
+import time
 
 import pytest
+from conftest import REPOSITORY
 from servers import free_port
 
 from pocketdet.analysis import mongo
@@ -38,6 +42,30 @@ def test_what_answers_and_is_no_mongodb_is_none(nothing, monkeypatch):
         monkeypatch.setenv(mongo.VARIABLE, f"mongodb://127.0.0.1:{server.getsockname()[1]}")
         with pytest.raises(BrowseError, match="no MongoDB answers"):
             mongo.find(nothing)
+
+
+def timed(*arguments):
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "pocketdet", *arguments],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done, time.perf_counter() - start
+
+
+def test_explore_says_within_two_seconds_that_what_answers_is_no_mongodb(monkeypatch):
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        monkeypatch.setenv(mongo.VARIABLE, f"mongodb://127.0.0.1:{server.getsockname()[1]}")
+        for _ in range(3):
+            done, took = timed("explore")
+            assert done.returncode == 1
+            assert "FiftyOne: not run: no MongoDB answers at 127.0.0.1" in done.stderr
+            # On a busy machine the start of Python alone may take as long.
+            if took <= max(2, 2 * timed("explore", "--help")[1]):
+                return
+    pytest.fail(f"{took:.1f} s")
 
 
 def test_an_address_that_is_none_is_an_error(nothing, monkeypatch):

@@ -83,21 +83,35 @@ def test_what_shrinks_is_averaged():
     assert small.std() == pytest.approx(74 / 4, abs=1)  # of 4 x 4 values that are independent
 
 
-@pytest.mark.parametrize(
-    ("flip", "mirrored"),
-    [
-        (View((0, 0), PICTURE, flip=True), np.fliplr),
-        (View((0, 0), PICTURE, upside_down=True), np.flipud),
-    ],
+SIZES = st.tuples(st.integers(1, 200), st.integers(1, 160))
+CORNERS = st.tuples(*[st.floats(0, 1)] * 4)  # shares of the picture's sides
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    size=SIZES,
+    corners=st.lists(CORNERS, max_size=4),
+    flip=st.booleans(),
+    upside_down=st.booleans(),
+    seed=st.integers(0, 10_000),
 )
-def test_flipping_twice_is_the_identity(flip, mirrored):
-    rng = np.random.default_rng(0)
-    picture = rng.integers(0, 255, (PICTURE[1], PICTURE[0], 3), np.uint8)
-    some = objects((1, 2, 30, 40), (100, 50, 150, 110))
-    once = render(picture, flip, PICTURE, (0, 0, 0))
-    assert (once == mirrored(picture)).all()
-    assert (render(once, flip, PICTURE, (0, 0, 0)) == picture).all()
-    assert (moved(moved(some, flip), flip).boxes_xyxy == some.boxes_xyxy).all()
+def test_flipping_twice_is_the_identity(size, corners, flip, upside_down, seed):
+    view = View((0, 0), size, flip, upside_down)
+    picture = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    once = render(picture, view, size, (0, 0, 0))
+    mirrored = picture[:: -1 if upside_down else 1, :: -1 if flip else 1]
+    assert (once == mirrored).all()
+    assert (render(once, view, size, (0, 0, 0)) == picture).all()
+
+    shares = np.array(corners).reshape(-1, 2, 2)
+    boxes = np.concatenate([shares.min(1), shares.max(1)], 1) * [*size, *size]
+    wide = (boxes[:, 2:] - boxes[:, :2] > augment.MIN_SIDE_PX + 1e-3).all(1)  # so none is a line
+    some = objects(*boxes[wide])
+    twice = some.seen(view, size, size, 0.5).seen(view, size, size, 0.5)
+    assert twice.boxes_xyxy == pytest.approx(some.boxes_xyxy, abs=1e-4)
+    assert (twice.labels == some.labels).all()
+    assert (twice.ignore == some.ignore).all()
+    assert twice.visible == pytest.approx(some.visible, abs=1e-4)
 
 
 @settings(deadline=None)

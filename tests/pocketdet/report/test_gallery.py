@@ -78,7 +78,7 @@ def test_samples_are_the_same_pictures_whatever_was_found(scored, tmp_path) -> N
 
 def test_error_is_zoomed_and_its_boxes_are_drawn(scored, tmp_path) -> None:
     result, _ = scored
-    assessed = results.assess(result, Plan(0, 0.95, 0), None, [], None)
+    assessed = results.assess(result, Plan(0, 0.95, 0), None, [], None, {})
     missed = cases.worst(result, assessed, 3)["missed"]
     sheet = np.asarray(gallery.errors(result, missed[:1], tmp_path).convert("RGB")).astype(int)
     orange = (abs(sheet - (0xFF, 0x95, 0x00)).sum(axis=2) < 60).nonzero()
@@ -91,7 +91,7 @@ def test_case_at_the_edge_of_a_photo_can_be_drawn(tmp_path) -> None:
     PIL.new("RGB", (40, 30)).save(tmp_path / "a.png")
     box = Box("person", (38.0, 28.0, 40.0, 30.0))
     result = score(Dataset(("person",), (Image("a.png", (40, 30), (box,)),)), {"a.png": NOTHING})
-    assessed = results.assess(result, Plan(0, 0.95, 0), None, [], None)
+    assessed = results.assess(result, Plan(0, 0.95, 0), None, [], None, {})
     (missed,) = cases.worst(result, assessed, 3)["missed"]
     assert gallery.errors(result, [missed], tmp_path).width > 100
 

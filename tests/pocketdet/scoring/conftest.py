@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pocketdet.boxes import intersections
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.detector.decode import Detections
 
@@ -48,6 +49,29 @@ def make_scene() -> Callable[..., Scene]:
                 corners.astype(np.float32), score.astype(np.float32), label.astype(np.int64)
             )
         return Dataset(names, tuple(pictures)), found
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def region_scene(make_scene) -> Callable[..., tuple[Dataset, Dataset, dict[str, Detections]]]:
+    """A scene without and with one more ignored box, which lies near some detection."""
+
+    def make(seed: int, label: str, reason: str, apart: bool = False, **scene: float):
+        dataset, found = make_scene(seed, **scene)
+        rng = np.random.default_rng(seed)
+        first, *rest = dataset.images
+        region = rng.choice(found[first.path].boxes_xyxy) + 4.0 * rng.integers(-2, 3, 4)
+        region[2:] = np.maximum(region[2:], region[:2] + 4)
+        boxes = first.boxes
+        if apart:  # what it touches was not annotated
+            boxes = [b for b in boxes if not intersections(np.array([b.xyxy]), region[None]).any()]
+        boxes = tuple(boxes)
+        there = (Box(label, tuple(region.tolist()), reason), *boxes)
+        without, with_it = (
+            replace(dataset, images=(replace(first, boxes=b), *rest)) for b in (boxes, there)
+        )
+        return without, with_it, found
 
     return make
 

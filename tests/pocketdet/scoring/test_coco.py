@@ -1,8 +1,10 @@
 import json
 from pathlib import Path
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from pocketdet.boxes import xywh_to_xyxy
 from pocketdet.dataset import Box, Dataset, Image
@@ -114,6 +116,20 @@ def test_ignored_box_of_another_class_does_not_help() -> None:
     assert coco.score(one_image(PERSON, crowd), found).per_class["person"]["AP"] == pytest.approx(
         0.5, abs=0.01
     )
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 10_000), label=st.sampled_from(["a", "b", "DontCare"]))
+def test_an_ignore_region_never_lowers_a_number(region_scene, seed, label) -> None:
+    dataset, grown, found = region_scene(seed, label, "iscrowd", images=3)
+    without, there = coco.score(dataset, found), coco.score(grown, found)
+    assert there.undefined == without.undefined
+    for name, less, more in [
+        ("all", without.overall, there.overall),
+        *((name, without.per_class[name], there.per_class[name]) for name in dataset.classes),
+    ]:
+        for number in coco.NUMBERS:
+            assert (more[number] or 0) >= (less[number] or 0) - 1e-12, (name, number)
 
 
 def test_box_without_area_is_a_false_alarm() -> None:

@@ -1,10 +1,14 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
-from pocketdet.scoring import detections, ground_truth, kitti
+from pocketdet.dataset import DONT_CARE
+from pocketdet.scoring import columns, detections, ground_truth, kitti
 
 ORACLE = Path(__file__).resolve().parents[4] / "shared" / "oracles" / "kitti"
 needs_oracle = pytest.mark.skipif(not ORACLE.is_dir(), reason="no shared/oracles beside the clone")
@@ -93,6 +97,22 @@ def test_dont_care_excuses_what_lies_in_it_by_its_own_area(score) -> None:
     region = "DontCare -1 -1 100 0 400 400"
     assert score([CAR, region], [FOUND, "Car 120 20 180 90 0.95"], "easy").ap40 == 1
     assert score([CAR, region], [FOUND, "Car 50 20 130 90 0.95"], "easy").ap40 == pytest.approx(0.5)
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 10_000))
+def test_a_dont_care_region_never_lowers_ap(region_scene, seed) -> None:
+    *scenes, detected = region_scene(seed, DONT_CARE, DONT_CARE, images=8, ignored=0)
+    found = columns.found_of(scenes[0], detected)
+    without, there = (
+        kitti.curves(replace(columns.objects_of(scene), classes=tuple(kitti.IOU_MIN)), found)
+        for scene in scenes
+    )
+    for name, levels in without.items():
+        for level, curve in levels.items():
+            more = there[name][level]
+            assert more.objects == curve.objects
+            assert (more.precision >= curve.precision - 1e-12).all(), (name, level)
 
 
 def test_low_detections_are_no_false_alarms_and_take_only_what_is_left(score) -> None:

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def files(found: dict[str, list[tuple[tuple[float, ...], float]]]) -> dict[str, 
     choice = choose(dataset, sets)
     result = score(dataset, sets, choice.point)
     slices = parse({"small": "side < 60", "nothing": "label == 'dog'", "nowhere": "path == 'x'"})
-    assessed = results.assess(result, Plan(20, 0.95, 0), None, slices, None)
+    assessed = results.assess(result, Plan(20, 0.95, 0), None, slices, None, defaultdict(str))
     worst = cases.worst(result, assessed, 5)
     both = ("val", "test")
     return outputs.files(dict.fromkeys(both, result), dict.fromkeys(both, assessed), choice, worst)

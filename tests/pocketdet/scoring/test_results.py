@@ -1,3 +1,5 @@
+from collections import defaultdict
+
 import numpy as np
 import pytest
 from scored import choose, score
@@ -47,7 +49,7 @@ def test_pictures_are_ranked_by_misses_and_confident_false_alarms(test_result) -
 
 def test_assessment_has_intervals_of_every_class_and_slices_worst_first(test_result) -> None:
     slices = parse({"all": "width > 0", "none": "source == 'x'", "ok": "'fine' in path"})
-    found = results.assess(test_result, Plan(20, 0.95, 0), None, slices, None)
+    found = results.assess(test_result, Plan(20, 0.95, 0), None, slices, None, defaultdict(str))
     assert set(found.intervals) == {ALL, "person", "dog"}
     recall = found.intervals["person"]["recall"]
     assert recall.value == 0.5
@@ -56,5 +58,5 @@ def test_assessment_has_intervals_of_every_class_and_slices_worst_first(test_res
     assert [each.name for each, _ in found.slices] == ["all", "ok", "none"]
     assert found.slices[1][1].overall["AP"].value == pytest.approx(1)
     assert found.slices[2][1] is None
-    grouped = results.assess(test_result, Plan(20, 0.95, 0), np.asarray([0, 0, 1, 1]), [], None)
+    grouped = results.assess(test_result, Plan(20, 0.95, 0), np.asarray([0, 0, 1, 1]), [], None, {})
     assert grouped.intervals["person"]["recall"] != recall

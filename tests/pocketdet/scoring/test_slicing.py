@@ -10,9 +10,10 @@ from pocketdet.slices import parse
 NOTHING = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
 
 
-def slices(dataset, found, brightness=None, **named: str) -> dict[str, Slice]:
+def slices(dataset, found, brightness=None, contents=None, **named: str) -> dict[str, Slice]:
     table = results.matched(dataset, {0.6: found}, 100)[0.6]
-    return {each.name: each for each in cut(parse(named), table, dataset, brightness)}
+    contents = contents or {image.path: "bytes" for image in dataset}
+    return {each.name: each for each in cut(parse(named), table, dataset, brightness, contents)}
 
 
 def ap(part: Slice) -> float:
@@ -80,3 +81,19 @@ def test_membership_has_a_hash_of_its_own(make_scene) -> None:
     counting = sum(not box.ignore for image in dataset for box in image.boxes)
     assert sum("\t" in line for line in members) == counting
     assert not any("\t" in line for line in parts["none"].members)
+
+
+def test_its_hash_is_that_of_its_pictures_and_boxes_and_of_no_others() -> None:
+    small, large = Box("a", (0, 0, 9, 9)), Box("a", (20, 0, 60, 40))
+
+    def hashes(first: Box = small, second: Box = large, content: str = "bytes") -> list[str]:
+        dataset = Dataset(("a",), (Image("0", (90, 90), (first, second)),))
+        parts = slices(
+            dataset, {"0": NOTHING}, None, {"0": content}, small="width < 20", large="width > 20"
+        )
+        return [parts["small"].sha256, parts["large"].sha256]
+
+    small_hash, large_hash = hashes()
+    moved, same = hashes(first=Box("a", (1, 0, 10, 9)))
+    assert (moved != small_hash, same == large_hash) == (True, True)
+    assert not {small_hash, large_hash} & {*hashes(content="others")}

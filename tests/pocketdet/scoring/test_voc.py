@@ -1,8 +1,10 @@
 import json
 from pathlib import Path
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from pocketdet.dataset import Box, Dataset, Image
 from pocketdet.detector.decode import Detections
@@ -50,6 +52,26 @@ def test_difficult_objects_neither_count_nor_punish() -> None:
     # A part of it is a false alarm: overlap is IoU, as there are no crowds.
     part = (50, 50, 55, 55, 0.9)
     assert ap([OBJECT, difficult], part, (0, 0, 10, 10, 0.5)) == pytest.approx(0.5)
+
+
+@settings(max_examples=100)
+@given(seed=st.integers(0, 10_000), rule=st.sampled_from(list(RULES.values())))
+def test_a_difficult_box_apart_from_all_objects_never_lowers_ap(region_scene, seed, rule) -> None:
+    *scenes, detected = region_scene(seed, "a", "difficult", apart=True, images=2)
+    found = columns.found_of(scenes[0], detected)
+    less, more = (
+        voc.average_precision(columns.objects_of(scene), found, voc.IOU_MIN, rule)
+        for scene in scenes
+    )
+    for name, value in less.items():
+        assert (more[name] or 0) >= (value or 0) - 1e-12, name
+
+
+def test_a_difficult_box_over_an_object_may_take_its_detection_as_in_the_devkit() -> None:
+    """Only the box that overlaps most is looked at; COCO's rule would look for one that counts."""
+    shifted = (0, 2, 10, 12, 0.9)
+    assert ap([OBJECT], shifted) == 1
+    assert ap([OBJECT, Box("a", (0, 3, 10, 13), "difficult")], shifted) == 0
 
 
 def test_threshold_itself_is_a_hit() -> None:

@@ -247,7 +247,7 @@ def test_a_tar_that_leaves_the_folder_is_refused(voc, tmp_path, hostile, expecte
 
 def test_voc_without_torchvision_says_what_to_install(server, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision.datasets.voc", None)
-    with pytest.raises(DatasetError, match=r"pip install 'pocketdet\[voc\]'"):
+    with pytest.raises(DatasetError, match=r"pip install -e '\.\[voc\]' in pocketdet's folder"):
         fetch("voc-2012", tmp_path)
     assert server.asked == []
 
