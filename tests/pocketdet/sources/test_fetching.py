@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 import tarfile
 import zipfile
 
@@ -121,6 +122,10 @@ def test_it_carries_on_after_kill_9(kitti, tmp_path):
     command = [sys.executable, "-c", KITTI_ALONE, kitti.url, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         assert kitti.stalled.wait(120)
+        deadline = time.monotonic() + 120  # what was sent is not what has arrived
+        while not any(path.stat().st_size for path in tmp_path.rglob("*image_2.zip.partial")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         process.kill()
     assert not (tmp_path / "train").exists()
     kitti.left = None
