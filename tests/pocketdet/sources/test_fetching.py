@@ -6,8 +6,8 @@ import io
 import json
 import subprocess
 import sys
-import time
 import tarfile
+import time
 import zipfile
 
 import pytest
