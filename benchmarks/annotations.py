@@ -220,7 +220,8 @@ def main() -> None:
                 run("--generate", str(folder), str(images), str(boxes))
             largest = images > given.fiftyone
             for what in ("ours", "pycocotools") if largest else ("ours", "pycocotools", "fiftyone"):
-                row = json.loads(run("--measure", what, str(folder)).splitlines()[-1])
+                said = run("--measure", what, str(folder)).splitlines()
+                row = json.loads(next(line for line in said if line.startswith('{"seconds"')))
                 seconds = sum(row["seconds"].values())
                 steps = ", ".join(f"{name} {s:.1f}" for name, s in row["seconds"].items())
                 print(
