@@ -335,8 +335,8 @@ def fetch(
     from pocketdet.sources import fetching
 
     public, folder = fetching.PUBLIC[name], out or Path(name)
-    err = Console(stderr=True)
-    err.print(Text(f"Licence: {public.licence}"))
+    err = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    err.print(f"Licence: {public.licence}")
     wanted = [label.strip() for label in classes.split(",") if label.strip()]
     found = fetching.fetch(name, folder, wanted, most, split, err.print)
     Console().print(
