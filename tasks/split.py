@@ -45,15 +45,16 @@ def split(params: Params, dataset: Path, subsets: Path) -> None:
     write_table([("image", "group"), *splitting.group_rows(whole, groups)], subsets / "groups.csv")
     together = len(whole) - len(groups)
     say(f"{together} pictures are of a group or near-duplicates of others and stay with them")
+    lacking = strata.absent(whole, members)
+    for name, label in lacking:
+        say(f"{name} has no {label}")
     if len(whole) <= MANY:
         index = {image.path: i for i, image in enumerate(whole)}
         now = [np.array([index[p] for p in paths], np.intp) for paths in members.values()]
         off = strata.imbalance(strata.count(whole)[1], now)
         salt, best = strata.best_salt(whole, place, SALTS)
         say(f"classes and sizes are {off:.0%} off their shares of the pictures (root mean square)")
-        lacking, then = strata.absent(whole, members), strata.absent(whole, place(salt))
-        for name, label in lacking:
-            say(f"{name} has no {label}")
+        then = strata.absent(whole, place(salt))
         if best < off or len(then) < len(lacking):
             left = f", and {len(then)} classes missing instead of {len(lacking)}" if lacking else ""
             say(f"split.salt: {salt} has {best:.0%}{left}")

@@ -1,6 +1,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -84,3 +85,20 @@ def test_official_lists_that_part_a_copy_are_an_error_by_default(small, stages, 
     change(small, "split", leakage="allow")
     stages("split")
     assert groups(small)["b_voc/JPEGImages/000001.jpg"] == "b_voc/JPEGImages/000000.jpg"
+
+
+@pytest.mark.parametrize("many", [20_000, 0])
+def test_a_subset_without_a_class_is_named(small, stages, capsys, monkeypatch, many):
+    monkeypatch.setattr("tasks.split.MANY", many)  # pictures from which on no salt is looked for
+    stages("validate")
+    path = small / "dataset/dataset.json"
+    data = Dataset.load(path)
+    (first, *_) = (i.path for i in data if any(box.label == "bicycle" for box in i.boxes))
+    alone = [
+        replace(i, boxes=tuple(b for b in i.boxes if b.label != "bicycle" or i.path == first))
+        for i in data
+    ]
+    Dataset(data.classes, tuple(alone)).save(path)
+    capsys.readouterr()
+    stages("split")
+    assert capsys.readouterr().out.count(" has no bicycle") == 2
