@@ -124,6 +124,9 @@ def import_(
         out.print(f"  {label}: {count}")
     for reason, count in Counter(finding.reason for finding in added.findings).items():
         out.print(f"  found {count} x {reason}; `validate` will list each", style="yellow")
+    if added.unread:
+        kinds = ", ".join(f"{count} x {kind}" for kind, count in added.unread.items())
+        out.print(f"  not read, because boxes alone are: {kinds}", soft_wrap=True)
     for label in importing.absent(wanted, added.labels, rules.mapping):
         out.print(f"  no box of this source is a {label}: is the name right?", style="yellow")
     unknown = policy.unmapped(added.labels, rules)

@@ -83,9 +83,8 @@ def convert(
         (f"What {to} cannot hold", list(converted.lost)),
     ):
         _print_findings(err, title, findings)
-    for kind, count in sorted(result.unread.items()):
-        if count:
-            err.print(f"Not converted, because boxes alone are: {count} x {kind}", style="yellow")
+    for kind, count in result.unread.items():
+        err.print(f"Not converted, because boxes alone are: {count} x {kind}", style="yellow")
     boxes = sum(len(image.boxes) for image in result.dataset)
     Console().print(Text(f"{len(result.dataset)} pictures, {boxes} boxes: {out}"), soft_wrap=True)
 

@@ -177,7 +177,7 @@ class Source:
             Dataset(tuple(classes), (*images, *negatives)),
             tuple(self.findings),
             (*files, *(image.path for image in negatives)),
-            self.unread,
+            Counter(dict(sorted((+self.unread).items()))),  # without what never occurred
         )
 
     def negatives(self, used: Iterable[str], expected: str, own: Unannotated) -> list[Image]:

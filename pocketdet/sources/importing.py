@@ -33,6 +33,7 @@ class Imported:
         boxes: Number of boxes, ignored ones included.
         labels: Boxes per annotated name.
         findings: Rows that the pipeline will drop or change.
+        unread: What the annotations hold besides boxes, which is not read: kind -> number.
     """
 
     folder: Path
@@ -41,6 +42,7 @@ class Imported:
     boxes: int
     labels: dict[str, int]
     findings: tuple[Finding, ...]
+    unread: dict[str, int]
 
 
 def import_source(source: Path, entry: Source, name: str, raw: Path) -> Imported:
@@ -78,7 +80,15 @@ def import_source(source: Path, entry: Source, name: str, raw: Path) -> Imported
     labels = Counter(box.label for image in result.dataset for box in image.boxes)
     del labels[DONT_CARE]
     boxes = sum(len(image.boxes) for image in result.dataset)
-    return Imported(target, not present, len(result.dataset), boxes, dict(labels), result.findings)
+    return Imported(
+        target,
+        not present,
+        len(result.dataset),
+        boxes,
+        dict(labels),
+        result.findings,
+        dict(result.unread),
+    )
 
 
 def _same_files(source: Path, target: Path) -> bool:

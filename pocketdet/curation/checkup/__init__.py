@@ -93,7 +93,7 @@ def examine(
         len(found),
         sum(bool(box.ignore) for box in found),
         tuple(sorted(symptoms, key=lambda s: (ORDER.index(s.severity), s.check))),
-        {kind: count for kind, count in sorted(result.unread.items()) if count},
+        dict(result.unread),
     )
 
 

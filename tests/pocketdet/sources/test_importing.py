@@ -44,11 +44,18 @@ def own_params(tmp_path):
     return Path(shutil.copy(PARAMS, tmp_path / "params.yaml"))
 
 
+def test_what_is_not_read_is_counted(source, raw):
+    file = source / "Annotations/0.xml"
+    file.write_text(file.read_text().replace("<bndbox>", "<pose>Left</pose><bndbox>", 1))
+    assert importing.import_source(source, VOC, "blood", raw).unread == {"pose": 1}
+
+
 def test_a_good_source_is_copied_whole_and_counted(source, raw):
     (source / ".DS_Store").touch()
     added = importing.import_source(source, VOC, "blood", raw)
     assert (added.folder, added.images, added.boxes) == (raw / "blood", 2, 4)
     assert added.labels == {"RBC": 3, "WBC": 1}
+    assert added.unread == {}
     assert formats.read("voc", raw / "blood") == formats.read("voc", source)
     assert sorted(p.name for p in raw.rglob("*") if p.is_file()) == [
         "0.jpg",
